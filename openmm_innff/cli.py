@@ -1,0 +1,193 @@
+"""The command `innff`: train, evaluate, run and info.
+
+Thin on purpose: each command parses its arguments and calls one function of the package, which is
+imported only then, so that `innff --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openmm_innff.errors import InnffError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FAILED = 2
+INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 for success, 2 for an error that was explained, 130 after Ctrl-C.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if "command" not in arguments:
+        parser.print_help(sys.stderr)
+        return FAILED
+    try:
+        arguments.command(arguments)
+    except KeyboardInterrupt:
+        print("innff: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except (InnffError, OSError) as error:
+        if arguments.debug:
+            raise
+        print(f"innff: error: {_explain(error)}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _explain(error: Exception) -> str:
+    """One line that says what went wrong, for files also which one."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from openmm_innff.training import load_config, train
+
+    out = arguments.out or Path("runs") / arguments.config.stem
+    train(load_config(arguments.config), out, resume=arguments.resume)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    import rich
+
+    from openmm_innff.data import read_frames
+    from openmm_innff.model import load_model
+    from openmm_innff.training.evaluate import evaluate
+
+    model = load_model(arguments.model)
+    name = arguments.data.name.partition(".")[0]
+    out = arguments.out or Path("runs") / f"evaluate-{name}"
+    rich.print(evaluate(model, read_frames(arguments.data, index=arguments.index), out))
+    print(f"plots and tables: {out}")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from openmm_innff.recipe import load_recipe
+    from openmm_innff.simulation import run
+
+    config = load_recipe(arguments.recipe)
+    print(f"report: {run(config, resume=arguments.resume)}")
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    import rich
+
+    from openmm_innff.model import load_model
+    from openmm_innff.modelfile import format_card
+
+    rich.print(format_card(load_model(arguments.model)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="innff",
+        description="Force fields of interpolating neural networks, from data to dynamics.",
+        epilog="example: innff run water    (innff COMMAND --help shows more)",
+    )
+    parser.add_argument("--version", action="version", version=f"innff {version('openmm-innff')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    train = _command(
+        commands,
+        _train,
+        "train a fast and a slow part on reference data",
+        "innff train config.toml --out runs/water",
+    )
+    train.add_argument("config", type=Path, metavar="CONFIG.toml", help="what to train, on what")
+    _out(train, "runs/CONFIG")
+    _resume(train)
+
+    evaluate = _command(
+        commands,
+        _evaluate,
+        "errors of a model on reference data, as tables and plots",
+        "innff evaluate water-pbe0 valid.xyz.gz",
+    )
+    _model(evaluate)
+    evaluate.add_argument("data", type=Path, metavar="DATA.xyz", help="extended XYZ, plain or gz")
+    evaluate.add_argument("--index", default=":", help="frames as in Python (all)")
+    _out(evaluate, "runs/evaluate-DATA")
+
+    run = _command(
+        commands,
+        _run,
+        "molecular dynamics from a recipe, with a report at the end",
+        "innff run water --waters 128 --length 50",
+    )
+    run.add_argument("recipe", metavar="RECIPE", help="name of a shipped recipe, or a TOML file")
+    run.add_argument("--waters", type=_positive(int), metavar="N", help="molecules in the box")
+    run.add_argument("--length", type=_positive(float), metavar="PS", help="production, ps")
+    run.add_argument("--platform", metavar="NAME", help="OpenMM platform: CUDA, OpenCL, CPU ...")
+    _out(run, "as the recipe says")
+    _resume(run)
+
+    info = _command(
+        commands,
+        _info,
+        "what a model file holds: origin, errors, valid range, safe steps",
+        "innff info water-pbe0",
+    )
+    _model(info)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    function: Callable[[argparse.Namespace], None],
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    """Add the subcommand that is named after its function."""
+    parser = commands.add_parser(
+        function.__name__.removeprefix("_"),
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example: {example}",
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name of a shipped model, or an .innff file")
+
+
+def _out(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder to write to ({default})")
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    """Parser of a number above zero, for argparse."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be above zero, found {text}")
+        return value
+
+    parse.__name__ = kind.__name__  # argparse names it: invalid int value: 'x'
+    return parse
