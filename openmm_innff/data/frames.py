@@ -11,7 +11,6 @@ from typing import Any, Final, overload
 import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
 from openmm_innff.errors import DataError
 
@@ -99,21 +98,35 @@ class Frame:
         self._check_overlap()
 
     def _check_overlap(self) -> None:
-        if len(self) < 2:
-            return
-        positions = self.positions
-        if self.periodic:  # wrapped: an overlap across a face of the box may stay unseen
-            fractions = positions @ np.linalg.inv(self.cell)
-            positions = (fractions - np.floor(fractions)) @ self.cell
-        distances, neighbors = KDTree(positions).query(positions, k=2)
-        atom = int(np.argmin(distances[:, 1]))
-        if distances[atom, 1] < MIN_DISTANCE:
-            other = next(int(n) for n in neighbors[atom] if n != atom)
+        distance, pair = self._closest_pair()
+        if distance < MIN_DISTANCE:
             raise DataError(
-                f"atoms {atom} and {other} are "
-                f"{distances[atom, 1]:.3g} angstrom apart, wanted at least {MIN_DISTANCE:g}: "
-                "are the positions in angstrom?"
+                f"atoms {pair[0]} and {pair[1]} are {distance:.3g} angstrom apart, wanted at "
+                f"least {MIN_DISTANCE:g}: are the positions in angstrom?"
             )
+
+    def _closest_pair(self) -> tuple[float, list[int]]:
+        """Closest pair, any image, if nearer than MIN_DISTANCE: a sweep along one axis."""
+        box = self.cell if self.periodic else np.eye(3)
+        inverse = np.linalg.inv(box)
+        fractions = self.positions @ inverse
+        if self.periodic:
+            fractions -= np.floor(fractions)
+        width = 1.0 / np.linalg.norm(inverse[:, 0])
+        order = np.argsort(fractions[:, 0])
+        best = np.inf, [0, 0]
+        for shift in range(1, len(self) // 2 + 1):
+            other = np.roll(order, shift)
+            delta = fractions[order] - fractions[other]
+            if self.periodic:
+                delta -= np.round(delta)
+            distances = np.linalg.norm(delta @ box, axis=1)
+            row = int(np.argmin(distances))
+            if distances[row] < best[0]:
+                best = float(distances[row]), sorted((int(order[row]), int(other[row])))
+            if np.abs(delta[:, 0]).min() * width > MIN_DISTANCE:
+                break
+        return best
 
     def __len__(self) -> int:
         """Return the number of atoms."""

@@ -66,6 +66,24 @@ def test_overlap_is_seen_across_images() -> None:
         make_frame(positions=positions)
 
 
+@pytest.mark.parametrize("shift", [[3.05, 0.1, 0.0], [-0.1, 0.0, -9.0], [0.05, 3.1, 2.95]])
+def test_overlap_is_seen_across_faces(shift: list[float]) -> None:
+    cell = np.array([[3.0, 0.0, 0.0], [1.0, 3.0, 0.0], [-0.5, 1.0, 3.0]])
+    start = np.array([0.0, 0.02, 0.03])
+    image = start + np.round(shift @ np.linalg.inv(cell)) @ cell + 0.1
+    with pytest.raises(DataError, match=r"atoms 0 and 2 are 0\.173 angstrom apart"):
+        make_frame(positions=[start, [1.4, 1.5, 1.6], image], cell=cell)
+
+
+def test_a_large_box_is_checked_quickly() -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(20.0)] * 3), axis=-1).reshape(-1, 3)
+    values = {"numbers": np.ones(8000), "cell": 20.0 * np.eye(3), "forces": 0 * grid}
+    make_frame(positions=grid, **values)
+    grid[4321] = grid[17] + [0.0, 0.0, 0.2]
+    with pytest.raises(DataError, match="atoms 17 and 4321"):
+        make_frame(positions=grid, **values)
+
+
 def test_sequence() -> None:
     frames = FrameSet([make_frame(energy=float(i)) for i in range(5)])
     assert len(frames) == 5
