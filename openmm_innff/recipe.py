@@ -1,0 +1,258 @@
+"""What a run is: a frozen configuration, read from a TOML recipe and written beside the results."""
+
+import dataclasses
+import difflib
+import json
+import math
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from openmm_innff.errors import ConfigError
+from openmm_innff.files import atomic_write
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: what is simulated, how, and what is written.
+
+    The unit of a value is in its name. None means "not given"; what is then done is said
+    with each value.
+
+    Parameters
+    ----------
+    title
+        Heading of the report.
+    model
+        Name of a shipped model, or path of a model file.
+    waters
+        Number of waters of a new cubic box. Give this or `structure`.
+    density_g_per_cm3
+        Density of the new box.
+    structure
+        PDB file with a periodic box to start from, instead of `waters`.
+    temperature_K
+        Temperature of thermostat and first velocities.
+    pressure_bar
+        With a pressure the run is NPT, without one NVT.
+    friction_per_ps
+        Friction of the Langevin thermostat in the production run.
+    outer_step_fs, inner_step_fs, hydrogen_mass_amu
+        Steps of the slow and the fast part, and mass of hydrogen (the heavy atom bonded to it
+        gives it). Not given: what the model's card calls safe.
+    equilibration_ps, equilibration_friction_per_ps
+        Length and friction of the run before the one that is analysed.
+    length_ps
+        Length of the run that is analysed.
+    report_every_fs
+        Time between two rows of the table and two frames of the trajectory.
+    checkpoint_every_ps
+        Time between two checkpoints: no more than this is ever lost.
+    max_temperature_K, max_bond_angstrom
+        A run that gets beyond is stopped as exploded.
+    rdf_pairs
+        Pairs of elements, such as "O-H", whose g(r) is computed.
+    rdf_reference
+        Table of reference g(r): name of a shipped one or path of a CSV file.
+    speed_test_s
+        About the time spent on measuring the speed of other steps; 0: not measured.
+    platform
+        OpenMM platform, or "auto": the fastest that works.
+    threads
+        CPU threads; 0: one for each core this process may use.
+    backend
+        How the potential is called: "auto", "torch" or "python".
+    precision
+        "single" or "double".
+    seed
+        Seed of the box, the velocities and the noise.
+    """
+
+    title: str = "Molecular dynamics"
+    model: str = "water-pbe0"
+    waters: int | None = None
+    density_g_per_cm3: float = 0.997
+    structure: str | None = None
+    temperature_K: float = 300.0
+    pressure_bar: float | None = None
+    friction_per_ps: float = 1.0
+    outer_step_fs: float | None = None
+    inner_step_fs: float | None = None
+    hydrogen_mass_amu: float | None = None
+    equilibration_ps: float = 2.0
+    equilibration_friction_per_ps: float = 5.0
+    length_ps: float = 10.0
+    report_every_fs: float = 20.0
+    checkpoint_every_ps: float = 1.0
+    max_temperature_K: float = 1000.0
+    max_bond_angstrom: float = 2.0
+    rdf_pairs: tuple[str, ...] = ()
+    rdf_reference: str | None = None
+    speed_test_s: float = 30.0
+    platform: str = "auto"
+    threads: int = 0
+    backend: str = "auto"
+    precision: str = "single"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for field, kind in _kinds().items():
+            object.__setattr__(self, field, _checked(field, kind, getattr(self, field)))
+        _check_values(self)
+
+
+_POSITIVE = (
+    "waters density_g_per_cm3 temperature_K outer_step_fs inner_step_fs hydrogen_mass_amu "
+    "friction_per_ps equilibration_friction_per_ps length_ps report_every_fs "
+    "checkpoint_every_ps max_temperature_K max_bond_angstrom"
+).split()
+_NOT_NEGATIVE = ("equilibration_ps", "speed_test_s", "threads", "seed")
+_CHOICES = {"backend": ("auto", "torch", "python"), "precision": ("single", "double")}
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("openmm_innff") / "recipes"
+    return sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str | Path) -> RunConfig:
+    """Read a shipped recipe by its name, or a TOML file by its path.
+
+    Parameters
+    ----------
+    name_or_path
+        Such as ``"water"`` or ``"my/water.toml"``. Files that the recipe names are sought
+        from its own folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such recipe, it isn't TOML, or a key or value can't be used.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        return _parse(_read(path), str(path), path.parent)
+    if str(name_or_path) in shipped_recipes():
+        shipped = resources.files("openmm_innff") / "recipes" / f"{name_or_path}.toml"
+        return _parse(shipped.read_text(encoding="utf-8"), f"recipe '{name_or_path}'", None)
+    raise ConfigError(
+        f"recipe: wanted one of the shipped ones ({', '.join(shipped_recipes())}) or the path "
+        f"of a .toml file, found '{name_or_path}'"
+    )
+
+
+def write_recipe(config: RunConfig, path: Path) -> None:
+    """Write a configuration as TOML that `load_recipe` reads back to the same values.
+
+    Parameters
+    ----------
+    config
+        The run.
+    path
+        File to write, atomically.
+    """
+    lines = [
+        f"{key} = {_toml(value)}"
+        for key, value in dataclasses.asdict(config).items()
+        if value is not None
+    ]
+    with atomic_write(path) as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    # A JSON string, number or list of these is valid TOML as it stands.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"recipe: can't read '{path}': {reason}") from error
+
+
+def _parse(text: str, source: str, folder: Path | None) -> RunConfig:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}") from error
+    known = [field.name for field in dataclasses.fields(RunConfig)]
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"{source}: unknown key '{key}'{_nearest(key, known)}")
+    for key in ("structure", "rdf_reference", "model"):
+        beside = folder / str(table[key]) if folder is not None and key in table else None
+        if beside is not None and (key == "structure" or beside.is_file()):
+            table[key] = str(beside.resolve())
+    try:
+        return RunConfig(**table)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}"
+
+
+def _kinds() -> dict[str, tuple[Any, bool]]:
+    """For each field its type, and whether None is allowed."""
+    kinds = {}
+    for name, hint in typing.get_type_hints(RunConfig).items():
+        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        kinds[name] = (options[0], type(None) in options)
+    return kinds
+
+
+def _checked(field: str, kind: tuple[Any, bool], value: Any) -> Any:
+    """Value of the right type (an integer is a fine float, a list a fine tuple)."""
+    wanted, optional = kind
+    if value is None and optional:
+        return None
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise ConfigError(f"{field}: wanted a finite number, found {value}")
+        return float(value)
+    if typing.get_origin(wanted) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise ConfigError(f"{field}: wanted a list of texts, found {value!r}")
+    if isinstance(value, wanted) and not isinstance(value, bool):
+        return value
+    names = {float: "a number", int: "a whole number", str: "a text"}
+    raise ConfigError(f"{field}: wanted {names[wanted]}, found {value!r}")
+
+
+def _check_values(config: RunConfig) -> None:
+    for field in _POSITIVE:
+        value = getattr(config, field)
+        if value is not None and value <= 0:
+            raise ConfigError(f"{field}: wanted more than 0, found {value}")
+    for field in _NOT_NEGATIVE:
+        if getattr(config, field) < 0:
+            raise ConfigError(f"{field}: wanted 0 or more, found {getattr(config, field)}")
+    for field, choices in _CHOICES.items():
+        if getattr(config, field) not in choices:
+            raise ConfigError(
+                f"{field}: wanted one of {', '.join(choices)}, found '{getattr(config, field)}'"
+            )
+    for pair in config.rdf_pairs:
+        if len(pair.split("-")) != 2 or not all(pair.split("-")):
+            raise ConfigError(f"rdf_pairs: wanted pairs such as 'O-H', found '{pair}'")
+    if (config.waters is None) == (config.structure is None):
+        found = "neither" if config.waters is None else "both"
+        raise ConfigError(f"waters, structure: wanted one of the two, found {found}")
+    if config.max_temperature_K <= config.temperature_K:
+        raise ConfigError(
+            f"max_temperature_K: wanted more than temperature_K = {config.temperature_K:g}, "
+            f"found {config.max_temperature_K:g}"
+        )
