@@ -15,6 +15,25 @@ class FileWriteError(InnffError, OSError):
     """A file that could not be written: full disk, missing or unwritable folder."""
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder and those above it; one that exists is fine.
+
+    Raises
+    ------
+    FileWriteError
+        If it can't be made, or something that is not a folder has the name.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "something that is not a folder is in its place"
+        if not isinstance(error, (FileExistsError, NotADirectoryError)):
+            reason = error.strerror or str(error)
+        raise FileWriteError(f"can't make the folder '{folder}': {reason}") from error
+    return folder
+
+
 @overload
 def atomic_write(
     path: str | os.PathLike[str], mode: Literal["w"] = "w"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openmm_innff.errors import InnffError
-from openmm_innff.files import FileWriteError, atomic_write
+from openmm_innff.files import FileWriteError, atomic_write, make_folder
 
 
 def test_text_and_bytes(tmp_path: Path) -> None:
@@ -142,3 +142,19 @@ def test_errors_of_other_files_pass_through(tmp_path: Path) -> None:
 def test_unknown_mode(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found 'a'"):
         atomic_write(tmp_path / "a.txt", "a")  # type: ignore[call-overload]
+
+
+def test_make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a").is_dir()
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "under"):
+        with pytest.raises(FileWriteError, match=r"can't make the folder .* in its place"):
+            make_folder(path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(FileWriteError, match=r"new': No space left on device"):
+        make_folder(tmp_path / "new")
