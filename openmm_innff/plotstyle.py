@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -66,7 +65,7 @@ def style() -> contextlib.AbstractContextManager[None]:
 
 def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 4.2, height: float = 3.2, **subplots: Any
-) -> tuple[Figure, NDArray[np.object_]]:
+) -> tuple[Figure, NDArray[Any]]:
     """Return a figure and its axes in the style of the package.
 
     Parameters
