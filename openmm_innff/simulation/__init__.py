@@ -1,0 +1,1 @@
+"""Runs: from a recipe to trajectory, table, checkpoint and report."""
