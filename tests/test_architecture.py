@@ -22,6 +22,7 @@ MAX_EXPORTS = 12
 LAYERS = (
     ("errors", "units"),
     ("files", "elements"),
+    ("plotstyle",),
     ("data",),
     ("nn",),
     ("neighbors",),
