@@ -67,8 +67,6 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    import rich
-
     from openmm_innff.data import read_frames
     from openmm_innff.model import load_model
     from openmm_innff.training.evaluate import evaluate
@@ -76,8 +74,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     model = load_model(arguments.model)
     name = arguments.data.name.partition(".")[0]
     out = arguments.out or Path("runs") / f"evaluate-{name}"
-    rich.print(evaluate(model, read_frames(arguments.data, index=arguments.index), out))
-    print(f"plots and tables: {out}")
+    evaluate(model, read_frames(arguments.data, index=arguments.index), out)
+    print(f"written to {out}: parity.png, errors.csv, evaluation.json")
 
 
 def _run(arguments: argparse.Namespace) -> None:
