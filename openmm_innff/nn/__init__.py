@@ -1,0 +1,1 @@
+"""Interpolation bases, INN layers, tensors and CP contractions: mathematics, no chemistry."""

@@ -1,0 +1,64 @@
+"""Uniform cubic B-splines: the C2 interpolation basis of an INN.
+
+The grid coordinate x runs over [0, n] for n intervals. Node m (m = -1 ... n + 1) carries the
+cardinal spline B(x - m), which is non-zero on (m - 2, m + 2); n + 3 nodal values therefore
+describe a function on [0, n], and four of them act at any x (de Boor, A Practical Guide to
+Splines, Springer 1978, doi:10.1007/978-1-4612-6333-3).
+"""
+
+import torch
+from torch import Tensor
+
+SUPPORT = 4
+"""Number of nodal values that act at one point."""
+
+
+def node_count(intervals: int) -> int:
+    """Return the number of nodal values on a grid of ``intervals`` intervals."""
+    return intervals + 3
+
+
+def bspline_weights(t: Tensor) -> list[Tensor]:
+    """Return the weights of the four acting nodal values, which sum to one.
+
+    Parameters
+    ----------
+    t : Tensor, shape (...)
+        Position within the interval, in [0, 1].
+
+    Returns
+    -------
+    list of four Tensors, shape (...)
+    """
+    s = 1.0 - t
+    t2 = t * t
+    t3 = t2 * t
+    sixth = 1.0 / 6.0
+    return [
+        s * s * s * sixth,
+        (0.5 * t3 - t2) + 2.0 / 3.0,
+        0.5 * (t + t2 - t3) + sixth,
+        t3 * sixth,
+    ]
+
+
+def spread(weights: Tensor, cell: Tensor, nodes: int) -> Tensor:
+    """Place the weights of the acting nodes among all nodes.
+
+    Parameters
+    ----------
+    weights : Tensor, shape (..., 4)
+    cell : Tensor, shape (...), int64
+        Interval of each point, which is its first acting node.
+    nodes : int
+        Number of nodes.
+
+    Returns
+    -------
+    Tensor, shape (..., nodes)
+    """
+    columns = cell.unsqueeze(-1) + torch.arange(weights.shape[-1], device=cell.device)
+    full = torch.zeros(
+        cell.shape + torch.Size([nodes]), dtype=weights.dtype, device=weights.device
+    )
+    return full.scatter(-1, columns, weights)

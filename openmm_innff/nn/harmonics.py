@@ -1,0 +1,47 @@
+"""Real spherical harmonics up to l = 2 in Racah normalisation: sum_m Y_lm(u)^2 = 1 for every l."""
+
+import math
+
+import torch
+from torch import Tensor
+
+def quadrupoles() -> Tensor:
+    """Return the five symmetric traceless matrices Q_m with Y_2m(u) = sqrt(3/2) u^T Q_m u.
+
+    They are orthonormal in the Frobenius product, so sum_m Y_2m Q_m is a matrix of unit norm.
+
+    Returns
+    -------
+    Tensor, shape (5, 3, 3), float64
+    """
+    half, sixth = math.sqrt(0.5), math.sqrt(1.0 / 6.0)
+    matrices = torch.zeros(5, 3, 3, dtype=torch.float64)
+    for row, (a, b) in enumerate(((0, 1), (1, 2), (0, 2))):
+        matrices[row, a, b] = matrices[row, b, a] = half
+    matrices[3] = torch.diag(torch.tensor([half, -half, 0.0], dtype=torch.float64))
+    matrices[4] = torch.diag(torch.tensor([-sixth, -sixth, 2.0 * sixth], dtype=torch.float64))
+    return matrices
+
+
+def spherical_harmonics(x: Tensor, y: Tensor, z: Tensor, l_max: int) -> Tensor:
+    """Return Y_lm of unit vectors, ordered l = 0; x, y, z; the five of l = 2.
+
+    Parameters
+    ----------
+    x, y, z : Tensor, shape (...)
+        Components of unit vectors.
+    l_max : int
+        Highest degree, 0 to 2.
+
+    Returns
+    -------
+    Tensor, shape ((l_max + 1)^2, ...)
+    """
+    terms = [torch.ones_like(x)]
+    if l_max >= 1:
+        terms += [x, y, z]
+    if l_max >= 2:
+        root3 = math.sqrt(3.0)
+        terms += [root3 * x * y, root3 * y * z, root3 * x * z]
+        terms += [(0.5 * root3) * (x * x - y * y), 1.5 * z * z - 0.5]
+    return torch.stack(terms)

@@ -1,0 +1,7 @@
+"""The learned potential: a fast and a slow component, core repulsion, their sum."""
+
+from openmm_innff.potential.config import ComponentConfig, PotentialConfig
+from openmm_innff.potential.evaluator import Evaluator
+from openmm_innff.potential.potential import PARTS, Potential
+
+__all__ = ["PARTS", "ComponentConfig", "Evaluator", "Potential", "PotentialConfig"]
