@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.extxyz import read_xyz
 
+from openmm_innff.data import consistency
 from openmm_innff.data.frames import Frame, FrameSet
 from openmm_innff.errors import DataError
 
@@ -36,6 +37,7 @@ def read_frames(
     *,
     energy_key: str = "energy",
     forces_key: str = "forces",
+    check_labels: bool = True,
 ) -> FrameSet:
     """Read labelled frames from an extended XYZ file (``.xyz``, ``.extxyz``, also ``.gz``).
 
@@ -52,6 +54,8 @@ def read_frames(
         Key of the total energy in the comment line.
     forces_key
         Name of the three columns of the forces. A single isolated atom may lack them.
+    check_labels
+        Whether to compare energies with forces between similar frames.
 
     Returns
     -------
@@ -75,7 +79,13 @@ def read_frames(
     if not frames:
         raise DataError(f"{path}: no frames found for index {index!r} of {len(blocks)} frames")
     _check_force_unit(frames, path)
-    return FrameSet(frames)
+    result = FrameSet(frames)
+    if check_labels:
+        try:
+            consistency.check_labels(result)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+    return result
 
 
 def _blocks(path: Path) -> Iterator[list[str]]:
