@@ -1,0 +1,53 @@
+"""Speeds: the evaluations that are counted, and that the slow force makes the difference."""
+
+import time
+
+import numpy as np
+import openmm
+import pytest
+
+from openmm_innff.throughput import measure_speeds
+
+
+class Sleeper:
+    """A force of known cost."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self, state: openmm.State) -> tuple[float, np.ndarray]:
+        time.sleep(self.seconds)
+        return 0.0, np.zeros((2, 3))
+
+
+def test_costly_slow_force_makes_multiple_time_steps_faster() -> None:
+    system = openmm.System()
+    system.addParticle(1.0)
+    system.addParticle(16.0)
+    for group, seconds in enumerate((0.0002, 0.005)):
+        force = openmm.PythonForce(Sleeper(seconds))
+        force.setForceGroup(group)
+        system.addForce(force)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(np.eye(3)[:2])
+    context.setVelocities(np.zeros((2, 3)))
+    half, one, multiple = measure_speeds(
+        system,
+        context.getState(positions=True, velocities=True),
+        temperature=300.0,
+        friction=1.0,
+        outer_step_fs=2.0,
+        inner_step_fs=0.5,
+        platform=platform,
+        properties={},
+        seconds=0.5,
+    )
+    assert (half.fast_per_ps, half.slow_per_ps) == pytest.approx((2000, 2000))
+    assert (one.fast_per_ps, one.slow_per_ps) == pytest.approx((1000, 1000))
+    assert (multiple.fast_per_ps, multiple.slow_per_ps) == pytest.approx((2000, 500))
+    assert half.name == "single step, 0.5 fs"
+    # 4 fast + 4 slow evaluations against 4 fast + 1 slow one: 3.5; a busy machine may blur it.
+    assert 2.0 < multiple.ns_per_day / half.ns_per_day < 5.0
+    for speed in (half, one, multiple):
+        assert speed.slowest <= speed.ns_per_day <= speed.fastest
