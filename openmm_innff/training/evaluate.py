@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
@@ -82,26 +83,27 @@ class EvaluationReport:
 
     def __rich__(self) -> RenderableType:
         """Return tables for the terminal."""
-        table = Table(title="Frames of the largest force errors")
-        for name in ("file", "frame", "atoms"):
-            table.add_column(name, justify="left" if name == "file" else "right")
-        for name in ("energy error, offset removed (meV/atom)", "force RMSE (meV/Å)"):
-            table.add_column(name, justify="right")
-        table.add_column("largest (meV/Å)", justify="right")
+        table = Table(
+            title="Largest force errors", box=SIMPLE_HEAD, title_style="bold",
+            caption="energy: error without the mean error", caption_justify="left",
+        )  # fmt: skip
+        table.add_column("file", overflow="fold")
+        for name in ("frame", "atoms", "energy\nmeV/atom", "force RMSE\nmeV/Å", "largest\nmeV/Å"):
+            table.add_column(name, justify="right", no_wrap=True)
         for frame in self.worst():
-            numbers = (frame.energy_error, frame.force_rmse, frame.force_max)
             table.add_row(
                 frame.source,
                 str(frame.index),
                 str(frame.n_atoms),
-                f"{numbers[0]:+.3f}",
-                *(f"{value:.1f}" for value in numbers[1:]),
+                f"{frame.energy_error:+.3f}",
+                f"{frame.force_rmse:.1f}",
+                f"{frame.force_max:.1f}",
             )
         parts = (
-            f"RMS force of the fast part {self.fast_force_rms:.1f}, "
-            f"of the slow part {self.slow_force_rms:.1f} meV/Å"
+            f"RMS force: fast part {self.fast_force_rms:.1f}, "
+            f"slow part {self.slow_force_rms:.1f} meV/Å\n"
         )
-        return Group(f"[bold]{self.model}[/bold]", self.metrics, parts, "", table)
+        return Group(f"Model [bold]{self.model}[/bold]\n", self.metrics, parts, table)
 
 
 def evaluate(
@@ -149,6 +151,8 @@ def evaluate(
         save_figure(figure, Path(out) / "parity.png")
     if progress:
         Console().print(report)
+        if out is not None:
+            print(f"Written to {out}: evaluation.json, errors.csv (each frame), parity.png")
     return report
 
 

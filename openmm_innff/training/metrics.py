@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from openmm_innff.data import FrameSet
@@ -90,31 +91,32 @@ class Metrics:
 
     def __rich__(self) -> Table:
         """Return a table for the terminal."""
-        table = Table(title=f"Errors on {self.n_frames} frames, {self.n_atoms} atoms")
-        table.add_column("quantity")
-        table.add_column("unit", style="dim")
-        for name in ("MAE", "RMSE", "largest", "spread of reference", "RMSE / spread"):
-            table.add_column(name, justify="right")
-        shifted = "energy, offset removed"
+        title = f"Errors on {self.n_frames} frames, {self.n_atoms} atoms"
+        table = Table(title=title, box=SIMPLE_HEAD, title_style="bold", caption_justify="left")
+        table.add_column("quantity", no_wrap=True)
+        table.add_column("unit", style="dim", no_wrap=True)
+        for name in ("MAE", "RMSE", "largest", "spread", "RMSE/spread"):
+            table.add_column(name, justify="right", no_wrap=True)
         table.add_row("energy", "meV/atom", *_cells(self.energy_per_atom))
-        table.add_row(shifted, "meV/atom", *_cells(self.energy_per_atom_shifted))
+        table.add_row("  shifted", "meV/atom", *_cells(self.energy_per_atom_shifted))
         table.add_row("energy", f"meV/{self.unit}", *_cells(self.energy_per_unit))
-        table.add_row(shifted, f"meV/{self.unit}", *_cells(self.energy_per_unit_shifted))
+        table.add_row("  shifted", f"meV/{self.unit}", *_cells(self.energy_per_unit_shifted))
         table.add_section()
-        table.add_row("force, all", "meV/Å", *_cells(self.forces), style="bold")
+        table.add_row("force", "meV/Å", *_cells(self.forces), style="bold")
         for symbol, errors in self.forces_by_element.items():
-            table.add_row(f"force on {symbol}", "meV/Å", *_cells(errors))
+            table.add_row(f"  on {symbol}", "meV/Å", *_cells(errors))
         table.caption = (
-            f"energy offset {self.energy_offset:+.3f} meV/atom; "
-            f"mean cosine of predicted and reference force {self.force_cosine:.5f}"
+            f"shifted: without the mean error of {self.energy_offset:+.3f} meV/atom\n"
+            "spread: standard deviation of the reference\n"
+            f"mean cosine of predicted and reference force: {self.force_cosine:.5f}"
         )
         return table
 
 
 def _cells(errors: Errors) -> list[str]:
     numbers = (errors.mae, errors.rmse, errors.maximum, errors.spread)
-    relative = f"{100 * errors.rmse / errors.spread:.2f} %" if errors.spread > 0 else "-"
-    return [*(f"{value:.3f}" for value in numbers), relative]
+    relative = f"{100 * errors.rmse / errors.spread:.4g} %" if errors.spread > 0 else "-"
+    return [*(f"{value:.3f}" if value < 100 else f"{value:.1f}" for value in numbers), relative]
 
 
 def compare(

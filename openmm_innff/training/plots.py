@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from openmm_innff import plotstyle
@@ -40,11 +41,8 @@ _PANELS: Final = (
             ),
         ),
     ),
-    (
-        "change of the slow force (meV/Å)",
-        (("slow_change_rms", "RMS over the penalty's time", plotstyle.SLOW),),
-    ),
-    ("learning rate", (("learning_rate", "learning rate", plotstyle.TOTAL),)),
+    ("RMS change of the slow force (meV/Å)", (("slow_change_rms", "", plotstyle.SLOW),)),
+    ("learning rate", (("learning_rate", "", plotstyle.TOTAL),)),
 )
 _STAGE_COLOURS: Final = ("#F3F3F3", "#E2ECF5")
 _MANY_POINTS: Final = 20_000
@@ -152,8 +150,15 @@ def _finish(axes: Axes, label: str, lines: Sequence[NDArray[np.float64]]) -> Non
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.max() > 3 * positive.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_ylim(0.0, 1.15 * positive.max())
     axes.set(xlabel="epoch", ylabel=label)
-    axes.legend()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(lines) > 1:
+        axes.legend()
 
 
 def plot_parity(
@@ -188,10 +193,9 @@ def plot_parity(
         _parity(
             grid.flat[0],
             scale * (frames.energies - baseline),
-            scale * (np.asarray(energies) - baseline),
-            ("energy above the baseline", "meV/atom", plotstyle.TOTAL),
+            scale * (np.asarray(energies) - baseline) - metrics.energy_offset,
+            ("energy, offset removed", "meV/atom", plotstyle.TOTAL),
             metrics.energy_per_atom_shifted,
-            "offset removed: ",
         )
         for axes, symbol, z in zip(grid.flat[1:], elements, np.unique(numbers), strict=False):
             of_element = numbers == z
@@ -213,7 +217,6 @@ def _parity(
     found: NDArray[np.floating],
     what: tuple[str, str, str],
     errors: Errors,
-    prefix: str = "",
 ) -> None:
     """Draw one square panel with the diagonal; `what` is title, unit and colour."""
     title, unit, colour = what
@@ -231,10 +234,11 @@ def _parity(
         title=title, xlim=limits, ylim=limits, aspect="equal",
         xlabel=f"reference ({unit})", ylabel=f"model ({unit})",
     )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6))
     error_unit = "meV/atom" if unit == "meV/atom" else "meV/Å"
     digits = 3 if unit == "meV/atom" else 1
     plotstyle.note(
         axes,
-        f"{prefix}\nRMSE {errors.rmse:.{digits}f} {error_unit}\n"
-        f"MAE {errors.mae:.{digits}f} {error_unit}".lstrip(),
+        f"RMSE {errors.rmse:.{digits}f} {error_unit}\nMAE {errors.mae:.{digits}f} {error_unit}",
     )

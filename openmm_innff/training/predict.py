@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 
 from openmm_innff.data import Frame, FrameSet
@@ -82,7 +83,9 @@ def predict(
         raise ValueError(f"precision must be 'single' or 'double', found {precision!r}")
     evaluators: dict[tuple[bytes, bool], Callable[..., Any]] = {}
     energies, forces = [], []
-    for frame in track(frames, f"{part} forces", disable=not progress, transient=True):
+    # Rich would leave an empty line behind where it can't draw, in a file or a pipe.
+    silent = not (progress and Console().is_terminal)
+    for frame in track(frames, f"{part} forces", disable=silent, transient=True):
         key = (frame.numbers.tobytes(), frame.periodic)
         if key not in evaluators:
             # No skin: frames have little in common, so a table is never used twice.

@@ -1,7 +1,9 @@
 """Predictions and reports, with a potential so simple that every number is known."""
 
 import csv
+import errno
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ import torch
 from openmm_innff.data import Frame, FrameSet
 from openmm_innff.errors import DataError
 from openmm_innff.files import FileWriteError
+from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
 from openmm_innff.training.evaluate import evaluate
 from openmm_innff.training.predict import predict
 
@@ -74,6 +77,18 @@ def test_parts_add_up_and_evaluators_are_reused() -> None:
     assert parts["slow"].force_rms == pytest.approx(3 * parts["fast"].force_rms)
 
 
+def test_real_potential() -> None:
+    config = PotentialConfig(
+        elements=("H", "O"), fast=ComponentConfig(cutoff=2.5), slow=ComponentConfig(cutoff=3.5)
+    )
+    potential, frames = Potential(config, seed=1), make_frames(2)
+    both = [predict(potential, frames, p, precision="double") for p in ("fast", "slow")]
+    total = predict(potential, frames, precision="double")
+    np.testing.assert_allclose(total.forces[1], (both[0] + both[1]).forces[1], atol=1e-12)
+    single = predict(potential, frames)
+    np.testing.assert_allclose(single.forces[1], total.forces[1], atol=1e-4)
+
+
 def test_precision() -> None:
     potential = Springs()
     predictions = predict(potential, make_frames(1))
@@ -100,7 +115,7 @@ def test_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.per_frame[0].energy_error == pytest.approx(-2.5)
 
     text = capsys.readouterr().out
-    for wanted in ("springs", "made.xyz", "force on O", "RMS force of the fast part"):
+    for wanted in ("springs", "made.xyz", "on O", "RMS force: fast part", "parity.png"):
         assert wanted in text
 
     saved = json.loads((tmp_path / "out" / "evaluation.json").read_text())
@@ -118,6 +133,19 @@ def test_quiet_and_without_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     evaluate(make_model(), make_frames(), progress=False)
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_keeps_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evaluation.json").write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileWriteError, match=r"evaluation\.json.* is full; the old file is unch"):
+        evaluate(make_model(), make_frames(), tmp_path, progress=False)
+    assert (tmp_path / "evaluation.json").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_unusable_folder(tmp_path: Path) -> None:

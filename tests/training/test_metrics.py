@@ -67,9 +67,9 @@ def test_formula_units() -> None:
 def test_table_and_json() -> None:
     metrics = compare(FrameSet([water(2, -2.0)]), [-2.012], [water(2, 0.0).forces * 1.01])
     stream = io.StringIO()
-    Console(file=stream, width=120).print(metrics)
+    Console(file=stream, width=80).print(metrics)
     text = stream.getvalue()
-    for wanted in ("meV/H2O", "meV/atom", "force on O", "-2.000 meV/atom", "RMSE / spread"):
+    for wanted in ("meV/H2O", "meV/atom", "on O", "-2.000 meV/atom", "RMSE/spread"):
         assert wanted in text
     assert json.loads(json.dumps(metrics.to_dict(), allow_nan=False))["unit"] == "H2O"
 

@@ -54,7 +54,7 @@ def test_learning_curve(tmp_path: Path, figures: list[Figure]) -> None:
     axes = figure.axes
     assert [a.get_ylabel() for a in axes] == [
         "force error (meV/Å)", "energy error (meV/atom)",
-        "change of the slow force (meV/Å)", "learning rate",
+        "RMS change of the slow force (meV/Å)", "learning rate",
     ]  # fmt: skip
     assert [a.get_yscale() for a in axes] == ["log", "log", "linear", "linear"]
     assert [text.get_text() for text in axes[0].texts] == ["fast", "joint"]
@@ -101,6 +101,6 @@ def test_parity(tmp_path: Path, n_frames: int) -> None:
     forces = [frame.forces + rng.normal(size=(3, 3)) * 0.05 for frame in frames]
     figure = plot_parity(frames, energies, forces, compare(frames, energies, forces))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["energy above the baseline", "force component on H", "force component on O"]
+    assert titles == ["energy, offset removed", "force component on H", "force component on O"]
     assert all("RMSE" in axes.texts[0].get_text() for axes in figure.axes)
     assert plotstyle.save_figure(figure, tmp_path / "parity.png").stat().st_size > 10_000
