@@ -75,7 +75,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     name = arguments.data.name.partition(".")[0]
     out = arguments.out or Path("runs") / f"evaluate-{name}"
     evaluate(model, read_frames(arguments.data, index=arguments.index), out)
-    print(f"written to {out}: parity.png, errors.csv, evaluation.json")
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -90,9 +89,10 @@ def _info(arguments: argparse.Namespace) -> None:
     import rich
 
     from openmm_innff.model import load_model
-    from openmm_innff.modelfile import format_card
+    from openmm_innff.modelcard import format_card
 
-    rich.print(format_card(load_model(arguments.model)))
+    model = load_model(arguments.model)
+    rich.print(format_card(model.potential, model.card))
 
 
 def _parser() -> argparse.ArgumentParser:

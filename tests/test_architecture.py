@@ -28,12 +28,13 @@ LAYERS = (
     ("neighbors",),
     ("potential",),
     ("modelfile",),
+    ("modelcard",),
     ("forces",),
     ("integrators",),
     ("system",),
     ("model",),
     ("training",),
-    ("boxes", "recipe", "analysis"),
+    ("boxes", "recipe", "analysis", "throughput"),
     ("report",),
     ("simulation",),
     ("cli",),
@@ -41,7 +42,10 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Mathematics and the potential know no program; running knows neither data sets nor training.
-RUNNING = ("forces", "integrators", "system", "model", "boxes", "analysis", "report", "simulation")
+RUNNING = (
+    *("forces", "integrators", "system", "model"),
+    *("boxes", "analysis", "throughput", "report", "simulation"),
+)
 FORBIDDEN = {
     **{name: {"data", "openmm", "ase"} for name in ("nn", "neighbors", "potential", "modelfile")},
     **{name: {"data", "training"} for name in RUNNING},
