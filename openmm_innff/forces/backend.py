@@ -7,6 +7,7 @@
   so there the potential stays on the CPU.
 """
 
+import logging
 import os
 from functools import cache
 from importlib import import_module, metadata, util
@@ -78,7 +79,12 @@ def torch_obstacle() -> str | None:
 
 def load_openmmtorch() -> ModuleType:
     """Import openmmtorch, with its kernels even if openmm was imported before torch."""
-    openmmtorch = import_module("openmmtorch")
+    # It imports OpenMM by its old name, for which OpenMM logs a warning that no user can heed.
+    logging.getLogger().addFilter(_is_not_about_simtk)
+    try:
+        openmmtorch = import_module("openmmtorch")
+    finally:
+        logging.getLogger().removeFilter(_is_not_about_simtk)
     if any("OpenMMTorch" in failure for failure in openmm.Platform.getPluginLoadFailures()):
         _load_kernels()
     return openmmtorch
@@ -97,6 +103,10 @@ def _load_kernels() -> None:
             except openmm.OpenMMException:
                 if platform == "Reference":  # others need a GPU, which may be absent
                     raise
+
+
+def _is_not_about_simtk(record: logging.LogRecord) -> bool:
+    return "simtk.openmm" not in record.getMessage()
 
 
 def python_device() -> torch.device:
