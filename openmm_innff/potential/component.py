@@ -67,23 +67,21 @@ class Component(nn.Module):
         """
         x, y, z = vectors.unbind(0)
         squared = x * x + y * y + z * z + self.tiny
-        invariants = self.invariants(x, y, z, squared, widths, counts)
+        density = self._density(x, y, z, squared, widths)
+        invariants = self.products(self.mixing(density, counts))
         energies = self.readout(invariants, counts) * self.scale
         if self.repulsive:
             energies = energies + self.repulsion(squared, widths, counts)
         return energies
 
-    def invariants(
-        self,
-        x: Tensor,
-        y: Tensor,
-        z: Tensor,
-        squared: Tensor,
-        widths: list[int],
-        counts: list[int],
+    def density(self, vectors: Tensor, widths: list[int]) -> Tensor:
+        """Return the nodal density, shape (lm, n, s * g), of vectors of shape (3, n, m)."""
+        x, y, z = vectors.unbind(0)
+        return self._density(x, y, z, x * x + y * y + z * z + self.tiny, widths)
+
+    def _density(
+        self, x: Tensor, y: Tensor, z: Tensor, squared: Tensor, widths: list[int]
     ) -> Tensor:
-        """Return the invariants of each atom, shape (n, d)."""
         inverse = torch.rsqrt(squared)
         harmonics = spherical_harmonics(x * inverse, y * inverse, z * inverse, self.l_max)
-        density = nodal_density(harmonics, self.radial(squared), widths)
-        return self.products(self.mixing(density, counts))
+        return nodal_density(harmonics, self.radial(squared), widths)

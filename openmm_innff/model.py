@@ -1,0 +1,106 @@
+"""A model as users meet it: a potential, its card, and the way into OpenMM."""
+
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openmm_innff.errors import ModelFileError, SystemSetupError
+from openmm_innff.modelfile import ModelCard, read_model, save_model
+from openmm_innff.potential import Potential
+
+if TYPE_CHECKING:
+    import openmm
+    from openmm import app, unit
+
+SUFFIX = ".innff"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A potential with its card.
+
+    Attributes
+    ----------
+    potential : Potential
+    card : ModelCard
+    """
+
+    potential: Potential
+    card: ModelCard
+
+    def create_system(self, topology: "app.Topology", **options: Any) -> "openmm.System":
+        """Return an OpenMM System in which this model alone acts; see `system.create_system`."""
+        from openmm_innff.system import create_system
+
+        return create_system(self.potential, topology, **options)
+
+    def mts_integrator(
+        self,
+        system: "openmm.System",
+        temperature: "unit.Quantity | float",
+        friction: "unit.Quantity | float",
+        outer_step: "unit.Quantity | float | None" = None,
+        inner_step: "unit.Quantity | float | None" = None,
+        **options: Any,
+    ) -> "openmm.CustomIntegrator":
+        """Return a multiple-time-step Langevin integrator.
+
+        Parameters
+        ----------
+        system : openmm.System
+        temperature : Quantity, or float in K
+        friction : Quantity, or float in 1/ps
+        outer_step, inner_step : Quantity, or float in ps
+            By default the steps that were found safe for this model.
+        **options
+            Further arguments of `integrators.mts_langevin_integrator`.
+        """
+        from openmm_innff.integrators import mts_langevin_integrator
+        from openmm_innff.units import FS_TO_PS
+
+        safe = self.card.safe_steps
+        if (outer_step is None or inner_step is None) and safe is None:
+            raise SystemSetupError(
+                f"outer_step, inner_step: no safe steps are known for {self.card.name!r}; give both"
+            )
+        if outer_step is None:
+            outer_step = safe.outer_fs * FS_TO_PS
+        if inner_step is None:
+            inner_step = safe.inner_fs * FS_TO_PS
+        return mts_langevin_integrator(
+            system, temperature, friction, outer_step, inner_step, **options
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model to a file."""
+        return save_model(path, self.potential, self.card)
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return the models that come with the package, by name."""
+    folder = Path(str(resources.files("openmm_innff"))) / "models"
+    return {file.stem: file for file in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def load_model(name: str | os.PathLike[str]) -> Model:
+    """Load a shipped model by name, or a model file.
+
+    Parameters
+    ----------
+    name : str or path
+        Such as "water-pbe0", or the path of a ``.innff`` file.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no such model, or the file can't be read.
+    """
+    shipped = shipped_models()
+    path = shipped.get(str(name), Path(name))
+    if not path.exists():
+        known = ", ".join(shipped) or "none"
+        raise ModelFileError(f"model: wanted a file or one of: {known}; found {str(name)!r}")
+    potential, card = read_model(path)
+    return Model(potential, card)

@@ -1,0 +1,61 @@
+"""A model card as text for people."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from openmm_innff.modelfile import ModelCard, parameter_count
+from openmm_innff.potential import Potential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def format_card(potential: Potential, card: ModelCard) -> RenderableType:
+    """Return a printable model card."""
+    grid = Table(title=f"{card.name}", title_justify="left", show_header=False, box=None)
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    count = parameter_count(potential)
+    rows = {
+        "description": card.description,
+        "elements": " ".join(potential.elements),
+        "cutoffs": f"fast {potential.cutoff('fast')} A, slow {potential.cutoff('slow')} A",
+        "parameters": f"{count['total']} (fast {count['fast']}, slow {count['slow']})",
+        "level of theory": card.level_of_theory,
+        "data": card.data,
+        "licence of the data": card.data_licence,
+        "hash of the data": card.data_sha256,
+        "licence of the model": card.licence,
+        "safe steps": _steps(card),
+        "created": f"{card.created}, openmm-innff {card.version}",
+    }
+    for name, value in rows.items():
+        grid.add_row(name, value or "not stated")
+    return Group(
+        grid,
+        _table("Errors on validation data", card.errors),
+        _table("Valid range", card.valid_range),
+        _table("Training", card.training),
+    )
+
+
+def _steps(card: ModelCard) -> str:
+    steps = card.safe_steps
+    if steps is None:
+        return "not measured"
+    text = f"inner {steps.inner_fs} fs, outer {steps.outer_fs} fs"
+    return f"{text} (hydrogen {steps.hydrogen_mass} amu; {steps.evidence})"
+
+
+def _table(title: str, values: "Mapping[str, Any]") -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, value in values.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), shown)
+    if not values:
+        table.add_row("", "not stated")
+    return table

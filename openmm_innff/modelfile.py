@@ -1,0 +1,173 @@
+"""Model files: a safetensors file whose metadata hold the model card and the configuration.
+
+Data only, never code: a file from a stranger can be opened safely.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from openmm_innff.errors import ConfigError, ModelFileError
+from openmm_innff.files import atomic_write
+from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
+
+FORMAT = "innff"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SafeSteps:
+    """Time steps that were measured to be safe.
+
+    Attributes
+    ----------
+    inner_fs, outer_fs : float
+        Steps of the fast and of the slow part in fs.
+    hydrogen_mass : float
+        Mass of hydrogen in amu for which they hold.
+    evidence : str
+        How they were found.
+    """
+
+    inner_fs: float
+    outer_fs: float
+    hydrogen_mass: float = 1.008
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user must know of a model: origin, licence, errors, where it may be used.
+
+    Attributes
+    ----------
+    name, description : str
+    level_of_theory : str
+        Method and basis of the reference data.
+    data, data_licence, data_sha256 : str
+        Origin of the training data, its licence, and the hash of its content.
+    licence : str
+        Licence of the model itself.
+    errors : dict
+        Errors on validation data, by name with the unit in the name.
+    valid_range : dict
+        Conditions that the training data cover.
+    safe_steps : SafeSteps or None
+        Multiple-time-step defaults.
+    training : dict
+        Settings that made the model.
+    created, version : str
+        Date, and version of the package that wrote the file.
+    """
+
+    name: str
+    description: str = ""
+    level_of_theory: str = "unknown"
+    data: str = "unknown"
+    data_licence: str = "unknown"
+    data_sha256: str = ""
+    licence: str = "unknown"
+    errors: dict[str, float] = field(default_factory=dict)
+    valid_range: dict[str, Any] = field(default_factory=dict)
+    safe_steps: SafeSteps | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
+    version: str = ""
+
+
+def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCard) -> Path:
+    """Write a model file; an old file stays whole if this fails.
+
+    Parameters
+    ----------
+    path : path
+        Usually ends in ``.innff``.
+    potential : Potential
+    card : ModelCard
+    """
+    header = {
+        "format_version": FORMAT_VERSION,
+        "units": {"energy": "eV", "length": "angstrom"},
+        "config": dataclasses.asdict(potential.config),
+        "card": dataclasses.asdict(card),
+    }
+    tensors = {key: value.contiguous().cpu() for key, value in potential.state_dict().items()}
+    content = save(tensors, metadata={FORMAT: json.dumps(header)})
+    target = Path(path)
+    with atomic_write(target, "wb") as file:
+        file.write(content)
+    return target
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
+    """Read a model file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, foreign, damaged, or newer than this package.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise ModelFileError(f"{source}: there is no such file")
+    try:
+        with safe_open(source, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelFileError(
+            f"{source}: not a whole model file (truncated, or of another kind): {error}"
+        ) from error
+    if FORMAT not in metadata:
+        raise ModelFileError(f"{source}: a safetensors file, but not a model of this package")
+    header = _parse_header(source, metadata[FORMAT])
+    try:
+        potential = Potential(_parse_config(header["config"]))
+        potential.load_state_dict(tensors)
+        card = _parse_card(header["card"])
+    except (KeyError, TypeError, ValueError, ConfigError, RuntimeError) as error:
+        raise ModelFileError(f"{source}: damaged: {error}") from error
+    return potential.eval(), card
+
+
+def _parse_header(source: Path, text: str) -> dict[str, Any]:
+    try:
+        header: dict[str, Any] = json.loads(text)
+        version = header["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{source}: the header is damaged: {error}") from error
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{source}: written in format {version}, this version of openmm-innff reads up to "
+            f"format {FORMAT_VERSION}; install a newer openmm-innff"
+        )
+    return header
+
+
+def _parse_config(config: dict[str, Any]) -> PotentialConfig:
+    return PotentialConfig(
+        elements=tuple(config["elements"]),
+        fast=ComponentConfig(**config["fast"]),
+        slow=ComponentConfig(**config["slow"]),
+    )
+
+
+def _parse_card(card: dict[str, Any]) -> ModelCard:
+    steps = card["safe_steps"]
+    return ModelCard(**{**card, "safe_steps": None if steps is None else SafeSteps(**steps)})
+
+
+def parameter_count(potential: Potential) -> dict[str, int]:
+    """Return the number of trainable numbers of each part."""
+    count = {
+        part: sum(p.numel() for p in getattr(potential, part).parameters())
+        for part in ("fast", "slow")
+    }
+    return {**count, "total": sum(count.values())}

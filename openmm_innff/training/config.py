@@ -1,0 +1,223 @@
+"""Settings of a training run, read from TOML."""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from openmm_innff.errors import ConfigError
+from openmm_innff.potential import ComponentConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Reference data.
+
+    Attributes
+    ----------
+    train : str
+        Extended XYZ file (plain or gz); relative to the TOML file. ``$NAME`` is taken from the
+        environment.
+    validation : str or float
+        A file, or a fraction of the training file that is held out.
+    isolated_atoms : str
+        File with single atoms for the reference energies; empty: least squares.
+    """
+
+    train: str
+    validation: str | float = 0.1
+    isolated_atoms: str = ""
+
+
+@dataclass(frozen=True)
+class CardConfig:
+    """What can't be read off the data: goes to the model card."""
+
+    name: str
+    description: str = ""
+    level_of_theory: str = "unknown"
+    data: str = "unknown"
+    data_licence: str = "unknown"
+    licence: str = "unknown"
+    valid_range: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How the parameters are found.
+
+    Attributes
+    ----------
+    fast_epochs, joint_epochs : int
+        Length of the stage that trains the fast part alone and of the one that trains both.
+    batch_size : int
+        Frames per step.
+    learning_rate, final_rate : float
+        At the start of each stage (after warm-up) and, as a fraction of it, at its end.
+    warmup_steps : int
+    ema : float
+        Decay per step of the averaged parameters that make the model.
+    clip : float
+        Largest norm of the gradient.
+    energy_weight, late_energy_weight : float
+        Weight of (E - E_ref)^2 / N against the mean squared force component; the late one holds
+        from ``late_from`` of a stage on.
+    late_from : float
+        Fraction of a stage.
+    curvature : float
+        Weight of the squared second differences of nodal values.
+    seed : int
+    dtype : str
+        "float32" or "float64".
+    validate_every : int
+        Epochs between validations.
+    """
+
+    fast_epochs: int = 20
+    joint_epochs: int = 150
+    batch_size: int = 2
+    learning_rate: float = 4e-3
+    final_rate: float = 0.01
+    warmup_steps: int = 50
+    ema: float = 0.998
+    clip: float = 10.0
+    energy_weight: float = 0.2
+    late_energy_weight: float = 5.0
+    late_from: float = 0.6
+    curvature: float = 3e-5
+    seed: int = 0
+    dtype: str = "float32"
+    validate_every: int = 1
+
+
+@dataclass(frozen=True)
+class SmoothnessConfig:
+    """Penalty on the change of the slow force along thermal motion (arXiv:2310.13756).
+
+    Attributes
+    ----------
+    weight : float
+        lambda in fs^2; 0 switches the penalty off.
+    tau_fs : float
+        Time over which atoms move freely.
+    temperature : float
+        In K, of the velocities.
+    every : int
+        Steps between evaluations; the weight is multiplied by it.
+    """
+
+    weight: float = 5.0
+    tau_fs: float = 2.0
+    temperature: float = 300.0
+    every: int = 2
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All settings of a training run."""
+
+    data: DataConfig
+    card: CardConfig
+    fast: ComponentConfig
+    slow: ComponentConfig
+    optimizer: OptimizerConfig = OptimizerConfig()
+    smoothness: SmoothnessConfig = SmoothnessConfig()
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        optimizer = self.optimizer
+        if optimizer.dtype not in ("float32", "float64"):
+            raise ConfigError(
+                f"optimizer.dtype: wanted float32 or float64, found {optimizer.dtype!r}"
+            )
+        for name in ("batch_size", "validate_every", "joint_epochs"):
+            if getattr(optimizer, name) < 1:
+                raise ConfigError(
+                    f"optimizer.{name}: wanted at least 1, found {getattr(optimizer, name)}"
+                )
+        if self.smoothness.every < 1 or self.smoothness.tau_fs <= 0:
+            raise ConfigError("smoothness: wanted every >= 1 and tau_fs > 0")
+
+
+def load_config(path: str | os.PathLike[str]) -> TrainingConfig:
+    """Read a training configuration.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, not TOML, or has an unknown, missing or impossible entry.
+    """
+    source = Path(path)
+    try:
+        text = source.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{source}: {error.strerror or error}") from error
+    try:
+        entries = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    try:
+        config = _build(TrainingConfig, entries, "")
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    return _resolve_paths(config, source.parent)
+
+
+def _resolve_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:
+    def resolve(name: str) -> str:
+        expanded = os.path.expandvars(name)
+        if "$" in expanded:
+            raise ConfigError(f"data: the environment has no variable for {name!r}")
+        return str((folder / expanded).resolve()) if expanded else ""
+
+    data = config.data
+    validation = data.validation
+    resolved = dataclasses.replace(
+        data,
+        train=resolve(data.train),
+        validation=resolve(validation) if isinstance(validation, str) else validation,
+        isolated_atoms=resolve(data.isolated_atoms),
+    )
+    return dataclasses.replace(config, data=resolved)
+
+
+def _build(kind: type[T], entries: dict[str, Any], where: str) -> T:
+    """Make a dataclass of a TOML table; unknown, missing and mistyped keys are errors."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in entries.items():
+        name = f"{where}{key}"
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}"
+            raise ConfigError(f"{name}: unknown entry{hint}")
+        values[key] = _convert(fields[key].type, value, name)
+    missing = [
+        f"{where}{name}"
+        for name, f in fields.items()
+        if name not in values
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"missing: {', '.join(missing)}")
+    return kind(**values)
+
+
+def _convert(kind: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{name}: wanted a table [{name}], found {value!r}")
+        return _build(kind, value, f"{name}.")  # type: ignore[arg-type]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    allowed = dict if kind == dict[str, Any] else kind
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        wanted = getattr(allowed, "__name__", str(allowed))
+        raise ConfigError(f"{name}: wanted {wanted}, found {value!r}")
+    return value

@@ -1,0 +1,117 @@
+"""Energies, forces and the loss of a batch, differentiable with respect to the parameters."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from openmm_innff.neighbors import table_forces
+from openmm_innff.potential import Potential
+from openmm_innff.potential.component import Component
+from openmm_innff.training.batch import Batch, TableInput
+from openmm_innff.training.config import SmoothnessConfig
+from openmm_innff.units import AMU_A2_PER_FS2_TO_EV, KB_EV_PER_K
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """Parts of the loss; mean squares in (eV/angstrom)^2, eV^2 per atom and so on."""
+
+    force: Tensor
+    energy: Tensor
+    change: Tensor | None = None
+
+
+def component_forces(
+    component: Component, item: TableInput, vectors: Tensor, differentiable: bool
+) -> tuple[Tensor, Tensor]:
+    """Return atomic energies (rows of the table), eV, and forces (N, 3), eV/angstrom."""
+    vectors = vectors.detach().requires_grad_(True)
+    energies = component(vectors, item.table.widths, item.table.counts)
+    (gradient,) = torch.autograd.grad(energies.sum(), vectors, create_graph=differentiable)
+    return energies, table_forces(item.table, gradient)
+
+
+def frame_energies(batch: Batch, item: TableInput, energies: Tensor) -> Tensor:
+    """Sum the energies of a table's rows over each frame, shape (F,)."""
+    rows = batch.frame.index_select(0, item.table.centers)
+    return torch.zeros(len(batch.sizes), dtype=energies.dtype).index_add(0, rows, energies)
+
+
+def evaluate_batch(
+    potential: Potential, batch: Batch, parts: tuple[str, ...], differentiable: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return energies (F,), forces (N, 3), and the forces of the slow part if it takes part."""
+    energy = torch.zeros(len(batch.sizes), dtype=batch.forces.dtype)
+    forces = torch.zeros_like(batch.forces)
+    slow = None
+    for part in parts:
+        item: TableInput = getattr(batch, part)
+        component: Component = getattr(potential, part)
+        atomic, own = component_forces(component, item, item.vectors, differentiable)
+        energy = energy + frame_energies(batch, item, atomic)
+        forces = forces + own
+        if part == "slow":
+            slow = own
+    return energy, forces, slow
+
+
+def thermal_shifts(
+    batch: Batch, smoothness: SmoothnessConfig, generator: torch.Generator
+) -> Tensor:
+    """Return displacements v tau with v from Maxwell-Boltzmann, shape (N, 3), in angstrom."""
+    kT = KB_EV_PER_K * smoothness.temperature
+    speed = torch.sqrt(kT / (batch.masses * AMU_A2_PER_FS2_TO_EV))
+    noise = torch.randn(len(speed), 3, generator=generator, dtype=batch.forces.dtype)
+    return noise * speed.unsqueeze(1) * smoothness.tau_fs
+
+
+def slow_change(
+    potential: Potential,
+    batch: Batch,
+    slow_forces: Tensor,
+    smoothness: SmoothnessConfig,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the mean squared change of the slow force along v tau, in (eV/angstrom)^2.
+
+    Divided by tau^2 it is a stochastic, mass-weighted norm of the slow Hessian.
+    """
+    vectors = batch.slow.displaced(thermal_shifts(batch, smoothness, generator))
+    _, moved = component_forces(potential.slow, batch.slow, vectors, differentiable=True)
+    return (moved - slow_forces).square().mean()
+
+
+def batch_loss(
+    potential: Potential,
+    batch: Batch,
+    parts: tuple[str, ...],
+    smoothness: SmoothnessConfig | None,
+    generator: torch.Generator,
+) -> LossTerms:
+    """Return the terms of the loss; ``smoothness`` of None leaves the penalty out."""
+    energy, forces, slow = evaluate_batch(potential, batch, parts, differentiable=True)
+    residual = (energy - batch.energies.to(energy.dtype)) / torch.sqrt(batch.sizes)
+    change = None
+    if smoothness is not None and slow is not None:
+        change = slow_change(potential, batch, slow, smoothness, generator)
+    return LossTerms(
+        force=(forces - batch.forces).square().mean(),
+        energy=residual.square().mean(),
+        change=change,
+    )
+
+
+def curvature(component: Component) -> Tensor:
+    """Return the mean squared second difference of the nodal values: a prior for smoothness."""
+    total = torch.zeros(())
+    for values in (component.mixing.radial, component.readout.nodal_values):
+        bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
+        total = total + bend.square().mean()
+    return total
+
+
+def rms(values: Tensor) -> float:
+    """Return the root mean square."""
+    return math.sqrt(float(values.detach().double().square().mean()))

@@ -1,0 +1,200 @@
+"""A whole training run: data in, model file out."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from ase.data import atomic_masses
+from rich.console import Console
+from rich.live import Live
+
+from openmm_innff.data import FrameSet, fit_baseline, read_frames, split_frames
+from openmm_innff.errors import DataError, SimulationError
+from openmm_innff.files import make_folder
+from openmm_innff.modelfile import ModelCard, save_model
+from openmm_innff.potential import Potential, PotentialConfig
+from openmm_innff.training.batch import Batch, make_batch
+from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
+from openmm_innff.training.config import TrainingConfig
+from openmm_innff.training.log import TrainingLog, epoch_row, live_view, progress_bar
+from openmm_innff.training.plots import plot_learning_curve
+from openmm_innff.training.trainer import Trainer
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.csv"
+
+
+def train(
+    config: TrainingConfig,
+    out: str | os.PathLike[str],
+    resume: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a potential and write its model file, log and learning curve.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    out : path
+        Folder of the run.
+    resume : bool
+        Go on from the checkpoint in ``out``.
+    progress : bool
+        Show a live table and a progress bar.
+
+    Returns
+    -------
+    Path
+        The model file.
+
+    Raises
+    ------
+    SimulationError
+        If the folder holds another run, or the loss is not finite.
+    """
+    folder = make_folder(out)
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.exists() and not resume:
+        raise SimulationError(
+            f"{folder}: holds a training run already; add --resume to go on with it, "
+            f"or choose another folder with --out"
+        )
+    torch.set_default_dtype(torch.float32)
+    training, validation = _read(config)
+    trainer = _make_trainer(config, training, validation)
+    fingerprint = _fingerprint(config, training, validation)
+    log = TrainingLog(folder / LOG, resume)
+    if resume:
+        load_checkpoint(checkpoint, trainer, fingerprint)
+        log.drop_after(trainer.stage, trainer.epoch)
+    console = Console(quiet=not progress)
+    console.print(_summary(trainer, training, validation))
+    try:
+        _loop(trainer, log, checkpoint, fingerprint, console)
+    except KeyboardInterrupt:
+        save_checkpoint(checkpoint, trainer, fingerprint)
+        console.print(
+            f"stopped; all is saved. To go on, repeat the command with --out {folder} --resume"
+        )
+        raise
+    return _finish(trainer, config, training, validation, folder, console)
+
+
+def _read(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
+    frames = read_frames(config.data.train)
+    if isinstance(config.data.validation, str):
+        validation = read_frames(config.data.validation)
+        unknown = set(validation.elements) - set(frames.elements)
+        if unknown:
+            raise DataError(
+                f"data.validation: has elements that the training data lack: {sorted(unknown)}"
+            )
+        return frames, validation
+    return split_frames(frames, config.data.validation, config.optimizer.seed)
+
+
+def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
+    isolated = config.data.isolated_atoms
+    baseline = fit_baseline(training, read_frames(isolated, isolated=True) if isolated else None)
+    dtype = getattr(torch, config.optimizer.dtype)
+    shape = PotentialConfig(training.elements, config.fast, config.slow)
+    potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
+    energies = [baseline.energies[symbol] for symbol in potential.elements]
+    potential.reference_energies = torch.tensor(energies, dtype=torch.float64)
+
+    def batches(frames: FrameSet) -> list[Batch]:
+        return [
+            make_batch(potential, frame, torch.tensor(atomic_masses[frame.numbers]), dtype)
+            for frame in frames
+        ]
+
+    return Trainer(config, potential, batches(training), batches(validation))
+
+
+def _fingerprint(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> str:
+    settings = dataclasses.asdict(config)
+    del settings["card"]
+    del settings["data"]
+    text = json.dumps([settings, training.sha256, validation.sha256], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _summary(trainer: Trainer, training: FrameSet, validation: FrameSet) -> str:
+    potential = trainer.potential
+    return (
+        f"{len(training)} training and {len(validation)} validation frames of "
+        f"{' '.join(potential.elements)}; force RMS {trainer.force_scale:.3f} eV/A\n"
+        f"{potential.n_parameters} parameters; cutoffs {potential.cutoff('fast')} (fast) and "
+        f"{potential.cutoff('slow')} A (slow)"
+    )
+
+
+def _loop(
+    trainer: Trainer, log: TrainingLog, checkpoint: Path, fingerprint: str, console: Console
+) -> None:
+    bar = progress_bar()
+    with Live(live_view(log, bar), console=console, refresh_per_second=2) as live:
+        while not trainer.finished:
+            total = trainer.stage_epochs * trainer.steps_per_epoch
+            task = bar.add_task(f"stage {trainer.stage}", total=total, completed=trainer.step)
+            while trainer.epoch < trainer.stage_epochs:
+                for _ in trainer.run_epoch():
+                    bar.update(task, completed=trainer.step)
+                _end_epoch(trainer, log)
+                save_checkpoint(checkpoint, trainer, fingerprint)
+                live.update(live_view(log, bar))
+            if trainer.stage == "fast":
+                trainer.next_stage()
+            bar.remove_task(task)
+
+
+def _end_epoch(trainer: Trainer, log: TrainingLog) -> None:
+    every = trainer.config.optimizer.validate_every
+    due = trainer.epoch % every == 0 or trainer.epoch == trainer.stage_epochs
+    log.add(epoch_row(trainer, trainer.validate() if due else {}))
+    trainer.sums = type(trainer.sums)()
+
+
+def _finish(
+    trainer: Trainer,
+    config: TrainingConfig,
+    training: FrameSet,
+    validation: FrameSet,
+    folder: Path,
+    console: Console,
+) -> Path:
+    counts = torch.tensor(training.counts(trainer.potential.elements), dtype=torch.float64)
+    trainer.fit_reference_energies(counts)
+    errors = trainer.validate()
+    units = {"force": "meV_per_A", "energy": "meV_per_atom"}
+    card = ModelCard(
+        name=config.card.name,
+        description=config.card.description,
+        level_of_theory=config.card.level_of_theory,
+        data=config.card.data,
+        data_licence=config.card.data_licence,
+        licence=config.card.licence,
+        data_sha256=training.sha256,
+        errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
+        valid_range=config.card.valid_range,
+        training={
+            "frames": len(training),
+            "validation_frames": len(validation),
+            "minutes": round(trainer.seconds / 60, 1),
+            "torch_threads": torch.get_num_threads(),
+            **{name: getattr(config.optimizer, name) for name in ("fast_epochs", "joint_epochs")},
+            "smoothness_weight_fs2": config.smoothness.weight,
+        },
+        version=version("openmm-innff"),
+    )
+    path = save_model(folder / f"{config.card.name}.innff", trainer.average, card)
+    plot_learning_curve(folder / LOG, folder / "learning_curve.png")
+    console.print(
+        f"validation: force RMSE {errors['valid_force_rmse']:.2f} meV/A, energy RMSE "
+        f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\nwritten: {path}"
+    )
+    return path

@@ -1,0 +1,266 @@
+"""The two training stages: the fast part alone, then both together."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from openmm_innff.errors import MissingDependencyError, SimulationError
+from openmm_innff.potential import Potential
+from openmm_innff.training.batch import Batch, collate
+from openmm_innff.training.calibrate import calibrate, set_cores
+from openmm_innff.training.config import TrainingConfig
+from openmm_innff.training.losses import (
+    LossTerms,
+    batch_loss,
+    curvature,
+    evaluate_batch,
+    rms,
+)
+
+CALIBRATION_FRAMES = 20
+STAGES = {"fast": ("fast",), "joint": ("fast", "slow")}
+
+
+@dataclass
+class Sums:
+    """Running sums over the steps of an epoch."""
+
+    steps: int = 0
+    loss: float = 0.0
+    force: float = 0.0
+    energy: float = 0.0
+    change: float = 0.0
+    changes: int = 0
+
+    def add(self, loss: float, terms: LossTerms) -> None:
+        """Add one step."""
+        self.steps += 1
+        self.loss += loss
+        self.force += float(terms.force.detach())
+        self.energy += float(terms.energy.detach())
+        if terms.change is not None:
+            self.change += float(terms.change.detach())
+            self.changes += 1
+
+
+class Trainer:
+    """State of a training run: potential, its average, optimiser and position.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    potential : Potential
+    training, validation : list of Batch
+        Single frames.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        potential: Potential,
+        training: list[Batch],
+        validation: list[Batch],
+    ) -> None:
+        self.config = config
+        self.potential = potential
+        self.training = training
+        self.validation = validation
+        self.dtype = getattr(torch, config.optimizer.dtype)
+        self.force_scale = rms(torch.cat([batch.forces for batch in training]))
+        self.stage = "fast" if config.optimizer.fast_epochs > 0 else "joint"
+        self.epoch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.sums = Sums()
+        self._prepare()
+        self.average = copy.deepcopy(potential)
+        self.optimizer = self._make_optimizer()
+
+    # -- set-up ---------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Calibrate the fast part and the core radii; in a one-stage run the slow part too."""
+        inputs = [batch.fast for batch in self.training]
+        set_cores(self.potential.fast.repulsion.core, inputs, self.potential.cutoff("fast"))
+        calibrate(self.potential.fast, inputs[:CALIBRATION_FRAMES], self.force_scale)
+        if self.stage == "joint":
+            self._calibrate_slow(self.force_scale)
+
+    def _calibrate_slow(self, scale: float) -> None:
+        inputs = [batch.slow for batch in self.training[:CALIBRATION_FRAMES]]
+        calibrate(self.potential.slow, inputs, scale)
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        try:
+            from pytorch_optimizer import SOAP
+        except ImportError as error:
+            raise MissingDependencyError(
+                "training needs the package pytorch-optimizer: pip install openmm-innff[train]"
+            ) from error
+        rate = self.config.optimizer.learning_rate
+        optimizer: torch.optim.Optimizer = SOAP(
+            self.trained_parameters(),
+            lr=rate,
+            betas=(0.95, 0.98),
+            shampoo_beta=0.97,
+            weight_decay=0.0,
+            precondition_frequency=10,
+            max_precondition_dim=400,
+        )
+        return optimizer
+
+    def trained_parameters(self) -> list[Tensor]:
+        """Return the parameters of the present stage."""
+        return [p for part in self.parts for p in getattr(self.potential, part).parameters()]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Components that take part in the present stage."""
+        return STAGES[self.stage]
+
+    @property
+    def stage_epochs(self) -> int:
+        """Length of the present stage in epochs."""
+        optimizer = self.config.optimizer
+        return optimizer.fast_epochs if self.stage == "fast" else optimizer.joint_epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps per epoch."""
+        return math.ceil(len(self.training) / self.config.optimizer.batch_size)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all stages are complete."""
+        return self.stage == "joint" and self.epoch >= self.stage_epochs
+
+    # -- steps ----------------------------------------------------------------------------------
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what is left of the present epoch; the order depends on seed and epoch only."""
+        seed = self._seed("order", self.epoch)
+        order = torch.randperm(
+            len(self.training), generator=torch.Generator().manual_seed(seed)
+        ).tolist()
+        size = self.config.optimizer.batch_size
+        for k in range(self.step % self.steps_per_epoch, self.steps_per_epoch):
+            yield collate([self.training[i] for i in order[k * size : (k + 1) * size]])
+
+    def _seed(self, purpose: str, number: int) -> int:
+        """Return a seed that depends on the run's seed, the stage and a counter only."""
+        code = {"order": 1, "velocities": 2}[purpose] + 10 * list(STAGES).index(self.stage)
+        return (self.config.optimizer.seed * 1_000_003 + number) * 100 + code
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the next step: warm-up, then half a cosine."""
+        optimizer = self.config.optimizer
+        done = min(1.0, self.step / (self.stage_epochs * self.steps_per_epoch))
+        cosine = 0.5 * (1.0 + math.cos(math.pi * done))
+        factor = optimizer.final_rate + (1.0 - optimizer.final_rate) * cosine
+        return optimizer.learning_rate * factor * min(1.0, (self.step + 1) / optimizer.warmup_steps)
+
+    def train_step(self, batch: Batch) -> None:
+        """Take one optimiser step and update the average."""
+        optimizer = self.config.optimizer
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        smoothness = self.config.smoothness
+        penalised = smoothness.weight > 0 and self.step % smoothness.every == 0
+        generator = torch.Generator().manual_seed(self._seed("velocities", self.step))
+        terms = batch_loss(
+            self.potential, batch, self.parts, smoothness if penalised else None, generator
+        )
+        late = self.step >= optimizer.late_from * self.stage_epochs * self.steps_per_epoch
+        weight = optimizer.late_energy_weight if late else optimizer.energy_weight
+        loss = terms.force + weight * terms.energy
+        if terms.change is not None:
+            factor = smoothness.every * smoothness.weight / smoothness.tau_fs**2
+            loss = loss + factor * terms.change
+        loss = loss / self.force_scale**2
+        if optimizer.curvature > 0:
+            for part in self.parts:
+                loss = loss + optimizer.curvature * curvature(getattr(self.potential, part))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise SimulationError(
+                f"the loss is {value} in stage {self.stage}, step {self.step}: try a smaller "
+                f"learning_rate than {optimizer.learning_rate}"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trained_parameters(), optimizer.clip)
+        self.optimizer.step()
+        self.sums.add(value, terms)
+        self.step += 1
+        self._update_average()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.optimizer.ema, (1 + self.step) / (10 + self.step))
+        averaged = list(self.average.parameters())
+        torch._foreach_lerp_(averaged, list(self.potential.parameters()), 1.0 - decay)
+
+    def run_epoch(self) -> Iterator[None]:
+        """Train to the end of the present epoch, yielding after each step."""
+        for batch in self.batches():
+            start = time.perf_counter()
+            self.train_step(batch)
+            self.seconds += time.perf_counter() - start
+            yield
+        self.epoch += 1
+
+    def next_stage(self) -> None:
+        """Go on to the joint stage, from the averaged fast part."""
+        self.potential.load_state_dict(self.average.state_dict())
+        residual = [self._errors(batch, ("fast",))[1] for batch in self.validation]
+        self._calibrate_slow(max(rms(torch.cat(residual)), 0.05 * self.force_scale))
+        self.average.load_state_dict(self.potential.state_dict())
+        self.set_stage("joint")
+
+    def set_stage(self, stage: str) -> None:
+        """Begin a stage with a new optimiser."""
+        self.stage, self.epoch, self.step = stage, 0, 0
+        self.sums = Sums()
+        self.optimizer = self._make_optimizer()
+
+    # -- validation -----------------------------------------------------------------------------
+
+    def _errors(self, batch: Batch, parts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+        energy, forces, _ = evaluate_batch(self.average, batch, parts, differentiable=False)
+        return energy.detach().double() - batch.energies, forces.detach() - batch.forces
+
+    def validate(self) -> dict[str, float]:
+        """Return errors of the averaged potential; meV per atom and meV/angstrom."""
+        energy: list[Tensor] = []
+        force: list[Tensor] = []
+        for batch in self.validation:
+            e, f = self._errors(batch, self.parts)
+            energy.append(e / batch.sizes)
+            force.append(f)
+        e, f = 1e3 * torch.cat(energy), 1e3 * torch.cat(force)
+        return {
+            "valid_force_rmse": rms(f),
+            "valid_force_mae": float(f.abs().mean()),
+            "valid_energy_rmse": rms(e),
+            "valid_energy_rmse_shifted": rms(e - e.mean()),
+        }
+
+    @torch.no_grad()
+    def fit_reference_energies(self, counts: Tensor) -> None:
+        """Shift the reference energies so that the training energies are right on average.
+
+        Parameters
+        ----------
+        counts : Tensor, shape (frames, species), float64
+            Composition of the training frames. Where it does not determine every element, the
+            smallest change is taken.
+        """
+        with torch.enable_grad():
+            residual = torch.cat([self._errors(batch, self.parts)[0] for batch in self.training])
+        change = -torch.linalg.pinv(counts) @ residual
+        self.average.reference_energies += change
