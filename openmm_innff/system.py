@@ -40,7 +40,8 @@ def create_system(
         The potential.
     topology
         Atoms, bonds and box. Bonds have no energy here, but they tell barostats which atoms make
-        up a molecule: each molecule is moved as a whole.
+        up a molecule, each of which is moved as a whole. Start with whole molecules, then, not
+        cut by the faces of the box; where they are does not matter.
     backend, precision, skin
         As for :func:`openmm_innff.forces.make_force`.
     split
