@@ -62,7 +62,7 @@ clean: ## remove both environments and all caches
 
 # The stamps say which pyproject.toml an environment was made from.
 $(VENV)/.installed: pyproject.toml
-	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,test$(CUDA)]"
+	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,train,test$(CUDA)]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
@@ -71,5 +71,5 @@ $(VENV)/.dev: $(VENV)/.installed
 
 $(LIGHT)/.installed: pyproject.toml
 	@tools/venv.sh $(LIGHT) 2 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH_LIGHT)"
-	@tools/venv.sh $(LIGHT) 2 "openmm>=8.6.1" -e ".[openmmml,test]"
+	@tools/venv.sh $(LIGHT) 2 "openmm>=8.6.1" -e ".[openmmml,train,test]"
 	@touch $@
