@@ -1,1 +1,5 @@
-"""Runs: from a recipe to trajectory, table, checkpoint and report."""
+"""Runs: from a recipe to trajectory, table, checkpoints and report."""
+
+from openmm_innff.simulation.job import run
+
+__all__ = ["run"]

@@ -51,6 +51,8 @@ class Checkpoint:
         OpenMM's binary checkpoint.
     platform, openmm_version
         Where it was made, and the only place where it can be read.
+    fingerprint
+        Of the forces it was made with.
     """
 
     place: Place
@@ -58,10 +60,11 @@ class Checkpoint:
     state: bytes
     platform: str
     openmm_version: str
+    fingerprint: str
 
 
 def save_checkpoint(
-    folder: Path, context: openmm.Context, place: Place, sizes: Sizes
+    folder: Path, context: openmm.Context, place: Place, sizes: Sizes, fingerprint: str = ""
 ) -> Checkpoint:
     """Write a checkpoint, then remove the one before.
 
@@ -73,6 +76,8 @@ def save_checkpoint(
         Its present state.
     place, sizes
         How far it is, and what of the output files belongs to it.
+    fingerprint
+        Of the forces.
 
     Raises
     ------
@@ -85,6 +90,7 @@ def save_checkpoint(
         context.createCheckpoint(),
         context.getPlatform().getName(),
         openmm.Platform.getOpenMMVersion(),
+        fingerprint,
     )
     name = f"checkpoint-{place.stage}-{place.block}.chk"
     with atomic_write(folder / name, "wb") as file:
@@ -97,6 +103,7 @@ def save_checkpoint(
         "sizes": dataclasses.asdict(sizes),
         "platform": checkpoint.platform,
         "openmm_version": checkpoint.openmm_version,
+        "fingerprint": fingerprint,
     }
     with atomic_write(folder / CHECKPOINT) as text:
         json.dump(entries, text, indent=2)
@@ -144,6 +151,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             state,
             entries["platform"],
             entries["openmm_version"],
+            entries["fingerprint"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, SimulationError):
@@ -151,8 +159,10 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
         raise SimulationError(f"can't read the checkpoint '{path}': {error}") from error
 
 
-def check_readable_here(checkpoint: Checkpoint, context: openmm.Context) -> None:
-    """Refuse a checkpoint of another platform or version of OpenMM.
+def check_readable_here(
+    checkpoint: Checkpoint, context: openmm.Context, fingerprint: str = ""
+) -> None:
+    """Refuse a checkpoint of another platform or version of OpenMM, or of other forces.
 
     Parameters
     ----------
@@ -160,12 +170,19 @@ def check_readable_here(checkpoint: Checkpoint, context: openmm.Context) -> None
         What was read.
     context
         Where the run shall go on.
+    fingerprint
+        Of its forces.
 
     Raises
     ------
     SimulationError
         Naming both platforms and versions.
     """
+    if checkpoint.fingerprint != fingerprint:
+        raise SimulationError(
+            "the model is not the one that the run was started with; go on with that model, or "
+            "start another run in another folder"
+        )
     here = (context.getPlatform().getName(), openmm.Platform.getOpenMMVersion())
     there = (checkpoint.platform, checkpoint.openmm_version)
     if here != there:

@@ -108,6 +108,8 @@ class Engine:
         Where the files are; it exists.
     checkpoint
         Where to go on; None starts, and writes the first checkpoint.
+    fingerprint
+        Of the forces; a checkpoint made with others is refused.
     """
 
     def __init__(
@@ -118,9 +120,10 @@ class Engine:
         guard: Guard,
         folder: Path,
         checkpoint: Checkpoint | None = None,
+        fingerprint: str = "",
     ) -> None:
         self._context, self._schedule, self._guard = context, schedule, guard
-        self._folder = folder
+        self._folder, self._fingerprint = folder, fingerprint
         system = context.getSystem()
         self._freedom = degrees_of_freedom(system)
         self._mass = sum(
@@ -129,7 +132,7 @@ class Engine:
         )
         self._periodic = system.usesPeriodicBoundaryConditions()
         if checkpoint is not None:
-            check_readable_here(checkpoint, context)
+            check_readable_here(checkpoint, context, fingerprint)
         keep = checkpoint.sizes if checkpoint else None
         self._outputs = Outputs(folder, topology, schedule.block_ps, keep)
         self.place = checkpoint.place if checkpoint else Place(0, 0)
@@ -244,7 +247,10 @@ class Engine:
         return at_stage_end or self.place.block % self._schedule.checkpoint_blocks == 0
 
     def _save(self) -> None:
-        checkpoint = save_checkpoint(self._folder, self._context, self.place, self._outputs.sync())
+        sizes = self._outputs.sync()
+        checkpoint = save_checkpoint(
+            self._folder, self._context, self.place, sizes, self._fingerprint
+        )
         self._last = f"at {self.describe(self.place)}, in '{self._folder}'"
         self._renew(checkpoint.state)
 

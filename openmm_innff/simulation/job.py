@@ -1,0 +1,214 @@
+"""The job from a recipe to a report."""
+
+from pathlib import Path
+
+import openmm
+from openmm import app
+from rich.console import Console
+
+from openmm_innff.files import atomic_write
+from openmm_innff.model import Model, load_model
+from openmm_innff.recipe import RunConfig
+from openmm_innff.report import RunReport, write_report
+from openmm_innff.simulation.checkpoint import Checkpoint
+from openmm_innff.simulation.display import Display, StopRequest
+from openmm_innff.simulation.engine import Engine, Schedule, Stage
+from openmm_innff.simulation.folder import locked, open_folder, resume_command
+from openmm_innff.simulation.guard import Guard
+from openmm_innff.simulation.machine import Machine, prepare_machine
+from openmm_innff.simulation.results import (
+    SPEEDS,
+    how_to_go_on,
+    load_speeds,
+    make_report,
+    save_speeds,
+)
+from openmm_innff.simulation.start import Setup, resolve_files, set_up, start
+from openmm_innff.throughput import Speed, measure_speeds
+
+REPORT = "report.html"
+TOPOLOGY = "topology.pdb"
+
+
+def run(
+    config: RunConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    model: Model | None = None,
+) -> Path:
+    """Simulate what a recipe says, and write trajectory, table, checkpoints and a report.
+
+    Parameters
+    ----------
+    config
+        The recipe.
+    out
+        Folder to write to, made if missing.
+    resume
+        Go on with the run in that folder from its checkpoint, exactly as if it had never stopped;
+        without one, start. The recipe may differ in length, and in what is reported.
+    progress
+        Whether to show how it goes.
+    model
+        Used instead of the one that the recipe names.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe can't be run.
+    SimulationError
+        If the folder holds another run, or the run explodes.
+    FileWriteError
+        If a file can't be written.
+    KeyboardInterrupt
+        After Ctrl-C, when a checkpoint has been written.
+    """
+    folder, config = Path(out), resolve_files(config)
+    console = Console(quiet=not progress, highlight=False)
+    with locked(folder):
+        checkpoint = open_folder(folder, config, resume)
+        model = model or load_model(config.model)
+        machine = prepare_machine(config.platform, config.threads, config.precision)
+        _announce(console, config, model, machine, folder, checkpoint)
+        setup = set_up(config, model, settle=checkpoint is None)
+        context = openmm.Context(
+            setup.system, setup.integrator(config), machine.platform, machine.properties
+        )
+        _simulate(folder, config, setup, context, checkpoint, console)
+        speeds = _speeds(folder, config, setup, context, machine, console)
+        report = make_report(folder, config, model, setup, machine, speeds)
+        write_report(report, folder / REPORT)
+    _conclude(console, report, folder, config)
+    return folder / REPORT
+
+
+def _simulate(
+    folder: Path,
+    config: RunConfig,
+    setup: Setup,
+    context: openmm.Context,
+    checkpoint: Checkpoint | None,
+    console: Console,
+) -> None:
+    if checkpoint is None:
+        start(context, setup, config)
+        _write_topology(folder / TOPOLOGY, setup.topology, context)
+    schedule = make_schedule(config, setup.steps.outer_fs)
+    guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom)
+    engine = Engine(context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint)
+    stop, display = StopRequest(), Display(console, schedule)
+    with stop.listening(), display.running(engine.place.stage, engine.place.block):
+        finished = engine.run(display.show, stop)
+    if not finished:
+        console.print(
+            f"Stopped after {engine.describe(engine.place)}; a checkpoint is saved. To go on:\n"
+            f"  {resume_command(folder)}",
+            soft_wrap=True,
+        )
+        raise KeyboardInterrupt
+
+
+def make_schedule(config: RunConfig, outer_fs: float) -> Schedule:
+    """Count a recipe's times in steps, rounded to whole steps and blocks.
+
+    Parameters
+    ----------
+    config
+        The recipe.
+    outer_fs
+        Step of the integrator, fs.
+    """
+    block_steps = max(1, round(config.report_every_fs / outer_fs))
+    block_ps = block_steps * outer_fs * 1e-3
+
+    def blocks(length_ps: float) -> int:
+        return max(1, round(length_ps / block_ps))
+
+    stages = [Stage("production", blocks(config.length_ps), config.friction_per_ps, True)]
+    if config.equilibration_ps > 0:
+        friction = config.equilibration_friction_per_ps
+        stages.insert(0, Stage("equilibration", blocks(config.equilibration_ps), friction, False))
+    return Schedule(outer_fs, block_steps, blocks(config.checkpoint_every_ps), tuple(stages))
+
+
+def _speeds(
+    folder: Path,
+    config: RunConfig,
+    setup: Setup,
+    context: openmm.Context,
+    machine: Machine,
+    console: Console,
+) -> tuple[Speed, ...]:
+    """Measure speeds, unless the run has done so before."""
+    if config.speed_test_s == 0:
+        return ()
+    speeds = load_speeds(folder / SPEEDS)
+    if not speeds:
+        console.print(f"Comparing speeds of other steps, about {config.speed_test_s:g} s ...")
+        speeds = measure_speeds(
+            setup.system,
+            context.getState(positions=True, velocities=True),
+            temperature=config.temperature_K,
+            friction=config.friction_per_ps,
+            outer_step_fs=setup.steps.outer_fs,
+            inner_step_fs=setup.steps.inner_fs,
+            platform=machine.platform,
+            properties=machine.properties,
+            seconds=config.speed_test_s,
+        )
+        save_speeds(speeds, folder / SPEEDS)
+    return speeds
+
+
+def _write_topology(path: Path, topology: app.Topology, context: openmm.Context) -> None:
+    state = context.getState(positions=True, enforcePeriodicBox=True)
+    with atomic_write(path) as file:
+        app.PDBFile.writeFile(topology, state.getPositions(), file)
+
+
+def _announce(
+    console: Console,
+    config: RunConfig,
+    model: Model,
+    machine: Machine,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+) -> None:
+    what = f"{config.waters} waters" if config.waters else config.structure
+    console.print(
+        f"[bold]{config.title}[/bold]: {what}, model {model.card.name}, "
+        f"{config.temperature_K:g} K, {config.length_ps:g} ps\n"
+        f"{machine.platform.getName()} platform, {machine.threads} CPU threads; files in {folder}/",
+        soft_wrap=True,
+    )
+    if checkpoint is not None:
+        console.print("Going on from the checkpoint in that folder.")
+
+
+def _conclude(console: Console, report: RunReport, folder: Path, config: RunConfig) -> None:
+    mean, error = report.mean_temperature()
+    lines = [("Report", str(folder / REPORT)), ("Temperature", f"{mean:.1f} ± {error:.1f} K")]
+    agreements = report.agreements()
+    if agreements:
+        found = ", ".join(f"{a.pair} {a.similarity:.1%}" for a in agreements)
+        lines.append(("g(r)", f"agreement with the reference data: {found}"))
+    speed = f"{report.run_speed:.3g} ns/day"
+    if report.speeds:
+        multiple, *singles = report.speeds[-1], *report.speeds[:-1]
+        gains = " and ".join(
+            f"{multiple.ns_per_day / single.ns_per_day:.2f} times as fast as {single.name}"
+            for single in singles
+        )
+        speed += f"; multiple time steps are {gains}"
+    lines.append(("Speed", speed))
+    lines += [(what.rstrip(":"), command) for what, command in how_to_go_on(folder, config)]
+    console.print()
+    for name, text in lines:
+        console.print(f"[bold]{name}[/bold]: {text}", soft_wrap=True)

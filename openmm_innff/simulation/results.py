@@ -1,0 +1,212 @@
+"""From the files of a finished run to its report."""
+
+import csv
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+from numpy.typing import NDArray
+from openmm import app, unit
+
+from openmm_innff.analysis import (
+    RadialDistribution,
+    load_table,
+    radial_distribution,
+    save_table,
+)
+from openmm_innff.files import atomic_write
+from openmm_innff.model import Model
+from openmm_innff.recipe import RunConfig
+from openmm_innff.report import RunReport
+from openmm_innff.simulation.folder import resume_command
+from openmm_innff.simulation.machine import Machine
+from openmm_innff.simulation.outputs import TABLE, TRAJECTORY
+from openmm_innff.simulation.start import Setup
+from openmm_innff.throughput import Speed
+
+RDF_TABLE = "rdf.csv"
+SPEEDS = "speeds.json"
+_BLOCKS = 5
+
+
+def make_report(
+    folder: Path,
+    config: RunConfig,
+    model: Model,
+    setup: Setup,
+    machine: Machine,
+    speeds: Sequence[Speed],
+) -> RunReport:
+    """Analyse a run's files.
+
+    Parameters
+    ----------
+    folder
+        With trajectory and table.
+    config, model, setup, machine
+        What was run, and where.
+    speeds
+        As measured, or none.
+    """
+    table = read_table(folder / TABLE)
+    structure = _structure(folder, config, setup.topology)
+    reference = load_table(config.rdf_reference) if config.rdf_reference else {}
+    speed = table["ns_per_day"][table["stage"] == "production"]
+    steps = setup.steps
+    n_atoms = setup.topology.getNumAtoms()
+    what = f"{config.waters} water molecules" if config.waters else f"{n_atoms} atoms"
+    return RunReport(
+        title=config.title,
+        lead=(
+            f"{what} with the model {model.card.name}, {config.length_ps:g} ps at "
+            f"{config.temperature_K:g} K, multiple time steps: slow forces every "
+            f"{steps.outer_fs:g} fs, fast forces every {steps.inner_fs:g} fs."
+        ),
+        table=table,
+        temperature=config.temperature_K,
+        n_atoms=n_atoms,
+        run_speed=float(len(speed) / (1 / speed).sum()),
+        structure=structure,
+        reference=reference,
+        speeds=speeds,
+        facts={
+            "What was run": _run_facts(config, setup),
+            "Model": _model_facts(model),
+            "Where it ran": machine.facts(),
+            "Files": _FILES,
+        },
+        commands=how_to_go_on(folder, config),
+    )
+
+
+def how_to_go_on(folder: Path, config: RunConfig) -> list[tuple[str, str]]:
+    """Commands for a longer run and for a larger box.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    config
+        Its recipe.
+    """
+    longer = resume_command(folder, "--length", f"{5 * config.length_ps:g}")
+    commands = [("The same run, longer:", longer)]
+    if config.waters:
+        n, other = 2 * config.waters, f"{folder}-{2 * config.waters}"
+        larger = f"innff run {folder / 'recipe.toml'} --waters {n} --out {other}"
+        commands.append(("More waters:", larger))
+    return commands
+
+
+def read_table(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the table of a run, its times in one line from the first stage to the last.
+
+    Parameters
+    ----------
+    path
+        The CSV file.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    table: dict[str, NDArray[Any]] = {"stage": np.array([row["stage"] for row in rows])}
+    for name in rows[0]:
+        if name != "stage":
+            table[name] = np.array([float(row[name]) for row in rows])
+    stages = table["stage"]
+    begins = np.flatnonzero(stages[1:] != stages[:-1]) + 1
+    for begin in begins:
+        table["time_ps"][begin:] += table["time_ps"][begin - 1]
+    return table
+
+
+def save_speeds(speeds: Sequence[Speed], path: Path) -> None:
+    """Write measured speeds as JSON.
+
+    Parameters
+    ----------
+    speeds
+        As measured.
+    path
+        File to write, atomically.
+    """
+    with atomic_write(path) as file:
+        json.dump([dataclasses.asdict(speed) for speed in speeds], file, indent=2)
+
+
+def load_speeds(path: Path) -> tuple[Speed, ...]:
+    """Read what `save_speeds` wrote; empty if there is none.
+
+    Parameters
+    ----------
+    path
+        The JSON file.
+    """
+    try:
+        return tuple(Speed(**entry) for entry in json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[RadialDistribution]:
+    symbols = {atom.element.symbol for atom in topology.atoms()}
+    pairs = [pair for pair in config.rdf_pairs if set(pair.split("-")) <= symbols]
+    if not pairs:
+        return []
+    trajectory = mdtraj.load_dcd(folder / TRAJECTORY, top=mdtraj.Topology.from_openmm(topology))
+    blocks = min(_BLOCKS, trajectory.n_frames)
+    functions = [radial_distribution(trajectory, pair, blocks=blocks) for pair in pairs]
+    save_table(
+        functions,
+        folder / RDF_TABLE,
+        ["Radial distribution functions; pairs within a molecule are left out."],
+    )
+    return functions
+
+
+def _run_facts(config: RunConfig, setup: Setup) -> list[tuple[str, str]]:
+    box = setup.topology.getUnitCellDimensions().value_in_unit(unit.angstrom)
+    edges = " x ".join(f"{edge:.3f}" for edge in box)
+    ensemble = (
+        "NVT" if config.pressure_bar is None else f"NPT, {config.pressure_bar:g} bar (Monte Carlo)"
+    )
+    steps = setup.steps
+    return [
+        ("box", f"{setup.topology.getNumAtoms()} atoms, {edges} angstrom"),
+        ("ensemble", f"{ensemble}, {config.temperature_K:g} K"),
+        ("thermostat", f"Langevin (BAOAB-RESPA), {config.friction_per_ps:g} per ps"),
+        ("steps", f"slow forces {steps.outer_fs:g} fs, fast forces {steps.inner_fs:g} fs"),
+        ("mass of hydrogen", f"{steps.hydrogen_mass:g} amu"),
+        ("equilibration", f"{config.equilibration_ps:g} ps, "
+                          f"{config.equilibration_friction_per_ps:g} per ps"),
+        ("production", f"{config.length_ps:g} ps, a frame every {config.report_every_fs:g} fs"),
+        ("seed", str(config.seed)),
+    ]  # fmt: skip
+
+
+def _model_facts(model: Model) -> list[tuple[str, str]]:
+    card, potential = model.card, model.potential
+    cutoffs = f"fast {potential.cutoff('fast'):g}, slow {potential.cutoff('slow'):g} angstrom"
+    return [
+        ("name", card.name),
+        ("description", card.description),
+        ("level of theory", card.level_of_theory),
+        ("reference data", card.data),
+        ("licence of the data", card.data_licence),
+        ("cutoffs", cutoffs),
+        ("parameters", f"{potential.n_parameters}"),
+        *((name.replace("_", " "), f"{value:.3g}") for name, value in card.errors.items()),
+    ]
+
+
+_FILES = [
+    ("recipe.toml", "what was run; innff run reads it"),
+    ("topology.pdb", "atoms and bonds, at the start of the run"),
+    (TRAJECTORY, "frames of the production run (mdtraj, MDAnalysis, VMD and others read it)"),
+    (TABLE, "time, energies, temperature, density and speed"),
+    (RDF_TABLE, "radial distribution functions with standard errors"),
+    ("checkpoint.json", "with its .chk file: the state from which the run can go on"),
+]
