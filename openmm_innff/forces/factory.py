@@ -66,7 +66,7 @@ def make_force(
     Returns
     -------
     openmm.Force
-        A Force named like "INN-FF fast".
+        A Force named like "INN-FF fast" (a copy of it or its XML loses the name, not the group).
 
     Raises
     ------

@@ -30,15 +30,14 @@ class Computation:
 
     def __call__(self, state: State) -> tuple[float, NDArray[np.float64]]:
         """Return the energy (kJ/mol) and the forces (n_particles, 3) in kJ/mol/nm."""
-        device = self.adapter.atoms.device
-        nm = unit.nanometer
-        positions = torch.tensor(state.getPositions(asNumpy=True).value_in_unit(nm), device=device)
-        box = None
-        if self.periodic:
-            vectors = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(nm)
-            box = torch.tensor(vectors, device=device)
+        positions = self._tensor(state.getPositions(asNumpy=True))
+        box = self._tensor(state.getPeriodicBoxVectors(asNumpy=True)) if self.periodic else None
         energy, forces = self.adapter(positions, box)
-        return float(energy), forces.detach().cpu().numpy()
+        return float(energy), forces.cpu().numpy()
+
+    def _tensor(self, lengths: unit.Quantity) -> torch.Tensor:
+        array = lengths.value_in_unit(unit.nanometer)
+        return torch.as_tensor(array, device=self.adapter.atoms.device)
 
 
 def make_python_force(adapter: Adapter, periodic: bool) -> Force:
