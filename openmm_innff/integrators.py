@@ -26,6 +26,9 @@ the splitting leaves the ensemble invariant by itself, so their place does not m
 Not seen are new box vectors with the old positions, and ``updateParametersInContext``: after
 those call :func:`forget_forces`. Where a MM force with a cutoff makes a GPU platform sort its
 atoms (each 250 steps at most), a molecule that is wrapped into the box counts as moved.
+
+Virtual sites need a GPU platform: those of OpenMM's CPU and Reference platforms stay behind until
+the end of a step, also with OpenMM's own MTSIntegrator, so there they are refused.
 """
 
 import math
