@@ -127,7 +127,8 @@ def test_backends_agree(
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=0, atol=tolerance * scale)
 
 
-def test_precisions_agree(potential: Potential, sample: Sample, backend: str) -> None:
+def test_precisions_agree(potential: Potential, backend: str) -> None:
+    sample = make_sample("triclinic")
     single, double = (
         results(
             context_of(
@@ -156,7 +157,8 @@ def test_forces_are_the_gradient(potential: Potential, sample: Sample) -> None:
         assert -slope == pytest.approx(forces[atom, axis], abs=1e-3)
 
 
-def test_fast_and_slow_make_the_total(potential: Potential, sample: Sample, backend: str) -> None:
+def test_fast_and_slow_make_the_total(potential: Potential, backend: str) -> None:
+    sample = make_sample("triclinic")
     parts = [sample.force(potential, part, backend=backend) for part in ("fast", "slow")]
     assert [force.getName() for force in parts] == ["INN-FF fast", "INN-FF slow"]
     assert [force.getForceGroup() for force in parts] == [FAST, SLOW]
@@ -205,7 +207,8 @@ def test_box_of_the_context_is_used(potential: Potential, backend: str) -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, openmm.XmlSerializer.clone])
-def test_copies(potential: Potential, sample: Sample, backend: str, copied: object) -> None:
+def test_copies(potential: Potential, backend: str, copied: object) -> None:
+    sample = make_sample("triclinic")
     force = sample.force(potential, "slow", backend=backend)
     context = context_of(sample, force)
     wanted = results(context)
@@ -218,7 +221,8 @@ def test_copies(potential: Potential, sample: Sample, backend: str, copied: obje
     assert_same(results(again), wanted)
 
 
-def test_reference_energies(potential: Potential, sample: Sample, backend: str) -> None:
+def test_reference_energies(potential: Potential, backend: str) -> None:
+    sample = make_sample("triclinic")
     bare, shifted = (
         results(
             context_of(
