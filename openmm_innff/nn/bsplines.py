@@ -58,7 +58,5 @@ def spread(weights: Tensor, cell: Tensor, nodes: int) -> Tensor:
     Tensor, shape (..., nodes)
     """
     columns = cell.unsqueeze(-1) + torch.arange(weights.shape[-1], device=cell.device)
-    full = torch.zeros(
-        cell.shape + torch.Size([nodes]), dtype=weights.dtype, device=weights.device
-    )
+    full = torch.zeros(cell.shape + torch.Size([nodes]), dtype=weights.dtype, device=weights.device)
     return full.scatter(-1, columns, weights)

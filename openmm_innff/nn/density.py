@@ -104,7 +104,7 @@ class ChannelMixing(nn.Module):
         mixing = torch.randn(species, degrees, species, radials, channels, generator=generator)
         self.mixing = nn.Parameter(mixing / math.sqrt(radials))
         degree_of_row = torch.cat([torch.full((2 * d + 1,), d) for d in range(degrees)])
-        self.register_buffer("degree_of_row", degree_of_row)
+        self.register_buffer("degree_of_row", degree_of_row, persistent=False)
         self.register_buffer("norms", torch.ones(degrees))
 
     def nodal_values(self) -> Tensor:

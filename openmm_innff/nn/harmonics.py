@@ -5,23 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-def quadrupoles() -> Tensor:
-    """Return the five symmetric traceless matrices Q_m with Y_2m(u) = sqrt(3/2) u^T Q_m u.
-
-    They are orthonormal in the Frobenius product, so sum_m Y_2m Q_m is a matrix of unit norm.
-
-    Returns
-    -------
-    Tensor, shape (5, 3, 3), float64
-    """
-    half, sixth = math.sqrt(0.5), math.sqrt(1.0 / 6.0)
-    matrices = torch.zeros(5, 3, 3, dtype=torch.float64)
-    for row, (a, b) in enumerate(((0, 1), (1, 2), (0, 2))):
-        matrices[row, a, b] = matrices[row, b, a] = half
-    matrices[3] = torch.diag(torch.tensor([half, -half, 0.0], dtype=torch.float64))
-    matrices[4] = torch.diag(torch.tensor([-sixth, -sixth, 2.0 * sixth], dtype=torch.float64))
-    return matrices
-
 
 def spherical_harmonics(x: Tensor, y: Tensor, z: Tensor, l_max: int) -> Tensor:
     """Return Y_lm of unit vectors, ordered l = 0; x, y, z; the five of l = 2.

@@ -84,7 +84,7 @@ class CPInterpolant(nn.Module):
         values = torch.randn(dimensions * modes, node_count(intervals), generator=generator)
         self.values = nn.Parameter(values * modes ** (-0.5 / dimensions))
         functions = torch.arange(dimensions * modes).reshape(dimensions, modes)
-        self.register_buffer("functions", functions)
+        self.register_buffer("functions", functions, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return f, shape (n,), at grid coordinates of shape (n, D)."""

@@ -7,15 +7,35 @@ many-body expansion, because the channels are already mixed (Dusson et al., J. C
 doi:10.1103/PhysRevLett.131.028001).
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
-
-from openmm_innff.nn.harmonics import quadrupoles
 
 
 def invariant_count(l_max: int, channels: int) -> int:
     """Return the number of invariants per atom."""
     return channels * (1, 2, 6)[l_max]
+
+
+def quadrupole_matrix(t: Tensor) -> Tensor:
+    """Return the symmetric traceless matrices of l = 2 components, with the same norm.
+
+    For the harmonics of one direction u it is sqrt(3/2) (u u^T - 1/3).
+
+    Parameters
+    ----------
+    t : Tensor, shape (5, ...)
+        In the order of `spherical_harmonics`.
+
+    Returns
+    -------
+    Tensor, shape (3, 3, ...)
+    """
+    xy, yz, xz, difference, axial = (math.sqrt(0.5) * t).unbind(0)
+    axial = axial * math.sqrt(1.0 / 3.0)
+    rows = [difference - axial, xy, xz, xy, -difference - axial, yz, xz, yz, 2.0 * axial]
+    return torch.stack(rows).unflatten(0, [3, 3])
 
 
 class Invariants(nn.Module):
@@ -30,8 +50,6 @@ class Invariants(nn.Module):
     def __init__(self, l_max: int) -> None:
         super().__init__()
         self.l_max = l_max
-        to_matrix = quadrupoles().reshape(5, 9).T.contiguous()
-        self.register_buffer("to_matrix", to_matrix.to(torch.float32))
 
     def forward(self, a: Tensor) -> Tensor:
         """Return the invariants.
@@ -53,8 +71,7 @@ class Invariants(nn.Module):
         return torch.cat(terms, dim=1)
 
     def _quadrupole_terms(self, v: Tensor, t: Tensor) -> list[Tensor]:
-        shape = [3, 3, v.shape[1], v.shape[2]]
-        matrix = torch.matmul(self.to_matrix, t.flatten(1)).reshape(shape)
+        matrix = quadrupole_matrix(t)
         tv = (matrix * v).sum(1)
         minors = torch.linalg.cross(matrix[0], matrix[1], dim=0)
         return [

@@ -59,7 +59,8 @@ class Readout(nn.Module):
         self.paired = nn.Parameter(0.3 * normal(species, self.half))
         self.register_buffer("mean", torch.zeros(species, inputs))
         self.register_buffer("inverse_deviation", torch.ones(species, inputs))
-        self.register_buffer("functions", torch.arange(functions).reshape(species, projections))
+        numbers = torch.arange(functions).reshape(species, projections)
+        self.register_buffer("functions", numbers, persistent=False)
 
     def forward(self, invariants: Tensor, counts: list[int]) -> Tensor:
         """Return energies, shape (n,), of atoms sorted by species.

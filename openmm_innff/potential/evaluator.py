@@ -63,6 +63,8 @@ class ComponentEvaluator(nn.Module):
     def _is_stale(self, positions: Tensor, box: Tensor) -> bool:
         if self.table_positions.shape != positions.shape:
             return True
+        if self.table_positions.device != positions.device:
+            return True
         if self.periodic and not torch.equal(box, self.table_box):
             return True
         moved = (positions - self.table_positions).square().sum(-1).max()
@@ -76,9 +78,10 @@ class ComponentEvaluator(nn.Module):
         if self.periodic:
             narrowest = float(box_widths(box).min())
             if not narrowest >= 2.0 * self.cutoff:
+                wanted, found = round(2.0 * self.cutoff, 3), round(narrowest, 3)
                 raise RuntimeError(
-                    f"box: wanted a width of at least twice the cutoff, {2.0 * self.cutoff} "
-                    f"angstrom, found {narrowest} angstrom; use a larger box"
+                    f"box: wanted a width of at least twice the cutoff, {wanted} angstrom, "
+                    f"found {found} angstrom; use a larger box"
                 )
         pairs = find_pairs(positions, box, self.periodic, reach)
         self.table = build_table(self.species, pairs, self.n_species, 2.0 * reach)

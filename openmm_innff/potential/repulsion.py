@@ -31,8 +31,10 @@ class CoreRepulsion(nn.Module):
         super().__init__()
         z = torch.tensor(numbers, dtype=torch.float32)
         power = z**0.23
-        self.register_buffer("strength", COULOMB_EV_ANGSTROM * z[:, None] * z[None, :])
-        self.register_buffer("inverse_length", (power[:, None] + power[None, :]) / SCREENING)
+        strength = COULOMB_EV_ANGSTROM * z[:, None] * z[None, :]
+        inverse_length = (power[:, None] + power[None, :]) / SCREENING
+        self.register_buffer("strength", strength, persistent=False)
+        self.register_buffer("inverse_length", inverse_length, persistent=False)
         self.terms = list(zip(AMPLITUDES, DECAYS, strict=True))
         self.register_buffer("core", torch.full((len(numbers), len(numbers)), DEFAULT_CORE))
 

@@ -15,6 +15,7 @@ from rich.live import Live
 from openmm_innff.data import FrameSet, fit_baseline, read_frames, split_frames
 from openmm_innff.errors import DataError, SimulationError
 from openmm_innff.files import make_folder
+from openmm_innff.interrupt import StopRequest
 from openmm_innff.modelfile import ModelCard, save_model
 from openmm_innff.potential import Potential, PotentialConfig
 from openmm_innff.training.batch import Batch, make_batch
@@ -73,8 +74,10 @@ def train(
         log.drop_after(trainer.stage, trainer.epoch)
     console = Console(quiet=not progress)
     console.print(_summary(trainer, training, validation))
+    stop = StopRequest()
     try:
-        _loop(trainer, log, checkpoint, fingerprint, console)
+        with stop.listening():
+            _loop(trainer, log, checkpoint, fingerprint, console, stop)
     except KeyboardInterrupt:
         save_checkpoint(checkpoint, trainer, fingerprint)
         console.print(
@@ -134,7 +137,12 @@ def _summary(trainer: Trainer, training: FrameSet, validation: FrameSet) -> str:
 
 
 def _loop(
-    trainer: Trainer, log: TrainingLog, checkpoint: Path, fingerprint: str, console: Console
+    trainer: Trainer,
+    log: TrainingLog,
+    checkpoint: Path,
+    fingerprint: str,
+    console: Console,
+    stop: StopRequest,
 ) -> None:
     bar = progress_bar()
     with Live(live_view(log, bar), console=console, refresh_per_second=2) as live:
@@ -144,6 +152,8 @@ def _loop(
             while trainer.epoch < trainer.stage_epochs:
                 for _ in trainer.run_epoch():
                     bar.update(task, completed=trainer.step)
+                    if stop():
+                        raise KeyboardInterrupt
                 _end_epoch(trainer, log)
                 save_checkpoint(checkpoint, trainer, fingerprint)
                 live.update(live_view(log, bar))

@@ -148,7 +148,8 @@ class Trainer:
             len(self.training), generator=torch.Generator().manual_seed(seed)
         ).tolist()
         size = self.config.optimizer.batch_size
-        for k in range(self.step % self.steps_per_epoch, self.steps_per_epoch):
+        done = self.step - self.epoch * self.steps_per_epoch
+        for k in range(done, self.steps_per_epoch):
             yield collate([self.training[i] for i in order[k * size : (k + 1) * size]])
 
     def _seed(self, purpose: str, number: int) -> int:

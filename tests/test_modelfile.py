@@ -1,0 +1,128 @@
+"""Model files: what is written is read again; what can't be read is named."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file, save_file
+
+from openmm_innff.errors import ModelFileError
+from openmm_innff.model import load_model, shipped_models
+from openmm_innff.modelcard import format_card
+from openmm_innff.modelfile import FORMAT_VERSION, ModelCard, SafeSteps, read_model, save_model
+
+CARD = ModelCard(
+    name="test",
+    level_of_theory="none",
+    errors={"valid_force_rmse_meV_per_A": 27.5},
+    safe_steps=SafeSteps(0.5, 2.0, evidence="a test"),
+    version="0",
+)
+
+
+@pytest.fixture
+def file(tmp_path, tiny_potential):
+    return save_model(tmp_path / "test.innff", tiny_potential, CARD)
+
+
+def rewrite_header(file, **changes):
+    """Write the file again with a changed header."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as opened:
+        header = json.loads(opened.metadata()["innff"])
+    save_file(load_file(file), file, metadata={"innff": json.dumps({**header, **changes})})
+
+
+def test_a_model_survives_the_file(file, tiny_potential, water_box):
+    potential, card = read_model(file)
+    assert card == CARD
+    assert potential.config == tiny_potential.config
+    positions = torch.from_numpy(water_box.positions)
+    box = torch.from_numpy(np.array(water_box.cell))
+    found, expected = (
+        p.evaluator("total", water_box.numbers, periodic=True)(positions, box)
+        for p in (potential, tiny_potential)
+    )
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+    assert potential.reference_energy([8, 1]) == tiny_potential.reference_energy([8, 1])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelFileError, match=r"none.innff: there is no such file"):
+        read_model(tmp_path / "none.innff")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 0.5, 0.99])
+def test_a_truncated_file_is_recognised(file, keep):
+    content = file.read_bytes()
+    file.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
+    with pytest.raises(ModelFileError, match="truncated"):
+        read_model(file)
+
+
+def test_a_foreign_file_is_recognised(tmp_path):
+    text = tmp_path / "text.innff"
+    text.write_text("this is a poem, not a model\n" * 20)
+    with pytest.raises(ModelFileError, match="not a whole model file"):
+        read_model(text)
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, other)
+    with pytest.raises(ModelFileError, match="but not a model of this package"):
+        read_model(other)
+
+
+def test_a_newer_file_asks_for_a_newer_package(file):
+    rewrite_header(file, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(ModelFileError, match="install a newer openmm-innff"):
+        read_model(file)
+
+
+def test_a_damaged_header_is_recognised(file):
+    rewrite_header(file, config={"elements": ["H", "O"]})
+    with pytest.raises(ModelFileError, match="damaged"):
+        read_model(file)
+
+
+def test_a_failed_write_leaves_the_old_file(file, tiny_potential, monkeypatch):
+    content = file.read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match=r"test\.innff"):
+        save_model(file, tiny_potential, dataclasses.replace(CARD, name="new"))
+    assert file.read_bytes() == content
+
+
+def test_the_card_prints_what_a_user_needs(tiny_potential):
+    console = Console(width=100, record=True, quiet=True)
+    console.quiet = False
+    with console.capture() as capture:
+        console.print(format_card(tiny_potential, CARD))
+    text = capture.get()
+    for expected in ("fast 2.5 A, slow 4.0 A", "inner 0.5 fs, outer 2.0 fs", "27.5", "H O"):
+        assert expected in text
+
+
+def test_unknown_model_names_list_the_shipped_ones(tmp_path):
+    with pytest.raises(ModelFileError, match=r"wanted a file or one of: .*found 'nothing'"):
+        load_model("nothing")
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_shipped_models_load_and_say_what_they_are(name):
+    model = load_model(name)
+    card = model.card
+    assert card.name == name
+    assert model.potential.n_parameters < 100_000
+    assert card.errors["valid_force_rmse_meV_per_A"] <= 28.0
+    assert card.errors["valid_energy_rmse_shifted_meV_per_atom"] <= 0.35
+    assert card.data_sha256
+    assert card.licence != "unknown"
+    assert card.safe_steps is not None

@@ -1,0 +1,184 @@
+"""Whole training runs: they learn, they resume exactly, they fail with clear words."""
+
+import csv
+import dataclasses
+import signal
+
+import pytest
+import torch
+
+from openmm_innff.errors import ConfigError, SimulationError
+from openmm_innff.model import load_model
+from openmm_innff.modelfile import read_model
+from openmm_innff.training import load_config, train
+from openmm_innff.training.trainer import Trainer
+
+
+def with_optimizer(config, **changes):
+    return dataclasses.replace(config, optimizer=dataclasses.replace(config.optimizer, **changes))
+
+
+CONFIG = """
+[data]
+train = "springs.xyz"
+[card]
+name = "springs"
+[fast]
+cutoff = 2.0
+[slow]
+cutoff = 3
+[optimizer]
+fast_epochs = 1
+"""
+
+
+def weights(path):
+    return read_model(path)[0].state_dict()
+
+
+def test_training_learns_and_writes_everything(small_config, tmp_path):
+    config = with_optimizer(small_config, fast_epochs=15, joint_epochs=25)
+    model = train(config, tmp_path / "run", progress=False)
+    rows = list(csv.DictReader((tmp_path / "run" / "log.csv").read_text().splitlines()))
+    assert [row["stage"] for row in rows] == ["fast"] * 15 + ["joint"] * 25
+    forces = [float(row["valid_force_rmse"]) for row in rows]
+    assert forces[-1] < 0.3 * forces[0]
+    assert (tmp_path / "run" / "learning_curve.png").stat().st_size > 10_000
+
+    loaded = load_model(model)
+    assert loaded.card.name == "springs"
+    assert loaded.card.training["frames"] == 9
+    assert loaded.card.errors["valid_force_rmse_meV_per_A"] == pytest.approx(forces[-1], rel=1e-3)
+
+
+def test_the_energy_offset_vanishes_on_the_training_frames(small_config, tmp_path):
+    # One composition family (H2O)_n: the shift of the reference energies removes the mean error.
+    model = train(small_config, tmp_path / "run", progress=False)
+    errors = load_model(model).card.errors
+    assert errors["valid_energy_rmse_meV_per_atom"] < 1e3
+
+
+def test_same_seed_same_model_other_seed_other_model(small_config, tmp_path):
+    first, again, other = (
+        weights(train(with_optimizer(small_config, seed=seed), tmp_path / name, progress=False))
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not all(torch.equal(first[key], other[key]) for key in first)
+
+
+@pytest.mark.parametrize("stop_after", [4, 6, 12])
+def test_an_interrupted_run_resumes_exactly(small_config, tmp_path, monkeypatch, stop_after):
+    """Ctrl-C after any step, in either stage: the resumed run ends with the same numbers."""
+    expected = weights(train(small_config, tmp_path / "whole", progress=False))
+    step = Trainer.train_step
+    steps = []
+
+    def interrupted(self, batch):
+        step(self, batch)
+        steps.append(1)
+        if len(steps) == stop_after:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "train_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(small_config, tmp_path / "cut", progress=False)
+    found = weights(train(small_config, tmp_path / "cut", resume=True, progress=False))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    logs = [(tmp_path / name / "log.csv").read_text().splitlines() for name in ("whole", "cut")]
+    assert len(logs[0]) == len(logs[1])
+
+
+def test_ctrl_c_lets_the_step_finish_and_saves(small_config, tmp_path, monkeypatch):
+    step = Trainer.train_step
+
+    def pressed(self, batch):
+        signal.raise_signal(signal.SIGINT)
+        step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_step", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train(small_config, tmp_path / "run", progress=False)
+    found = weights(train(small_config, tmp_path / "run", resume=True, progress=False))
+    expected = weights(train(small_config, tmp_path / "whole", progress=False))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_killed_run_goes_on_from_the_last_epoch(small_config, tmp_path, monkeypatch):
+    expected = weights(train(small_config, tmp_path / "whole", progress=False))
+    step = Trainer.train_step
+
+    def killed(self, batch):
+        if self.stage == "joint" and self.epoch == 1:
+            raise SystemExit  # no chance to save
+        step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_step", killed)
+        with pytest.raises(SystemExit):
+            train(small_config, tmp_path / "cut", progress=False)
+    found = weights(train(small_config, tmp_path / "cut", resume=True, progress=False))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_folder_in_use_is_not_overwritten(small_config, tmp_path):
+    train(small_config, tmp_path / "run", progress=False)
+    with pytest.raises(SimulationError, match="add --resume"):
+        train(small_config, tmp_path / "run", progress=False)
+    other = with_optimizer(small_config, learning_rate=1e-3)
+    with pytest.raises(SimulationError, match="other settings or data"):
+        train(other, tmp_path / "run", resume=True, progress=False)
+
+
+def test_resume_needs_a_whole_checkpoint(small_config, tmp_path):
+    with pytest.raises(SimulationError, match="no checkpoint to resume from"):
+        train(small_config, tmp_path / "run", resume=True, progress=False)
+    train(small_config, tmp_path / "run", progress=False)
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    with pytest.raises(SimulationError, match="damaged"):
+        train(small_config, tmp_path / "run", resume=True, progress=False)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "openmm_innff.training.trainer.curvature", lambda _: torch.tensor(torch.nan)
+    )
+    with pytest.raises(SimulationError, match="the loss is nan in stage fast, step 0"):
+        train(small_config, tmp_path / "run", progress=False)
+
+
+def test_double_precision_and_a_single_stage(small_config, tmp_path):
+    config = with_optimizer(small_config, dtype="float64", fast_epochs=0, joint_epochs=1)
+    state = weights(train(config, tmp_path / "run", progress=False))
+    assert state["slow.mixing.radial"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[optimizer]", "[optimiser]"), "optimiser: unknown entry; did you mean 'optimizer'"),
+        (("fast_epochs", "fast_epoch"), r"optimizer\.fast_epoch: unknown entry; did you mean"),
+        (("cutoff = 3", 'cutoff = "3"'), r"slow\.cutoff: wanted float, found '3'"),
+        (("cutoff = 3", "channels = 3"), r"missing: slow\.cutoff"),
+        (('name = "springs"', ""), r"missing: card\.name"),
+        (("[card]", "[card"), "not valid TOML"),
+        (('"springs.xyz"', '"$NO_SUCH_VARIABLE/x.xyz"'), "the environment has no variable"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(tmp_path, change, message):
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIG.replace(*change))
+    with pytest.raises(ConfigError, match=message):
+        load_config(file)
+
+
+def test_configuration_is_read_with_paths_relative_to_it(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIG)
+    config = load_config(file)
+    assert config.data.train == str(tmp_path / "springs.xyz")
+    assert config.slow.cutoff == 3.0
+    assert config.optimizer.fast_epochs == 1
+    assert dataclasses.asdict(config)["smoothness"]["tau_fs"] == 2.0
