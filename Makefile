@@ -27,8 +27,8 @@ help: ## list these commands
 install: $(VENV)/.installed ## make .venv with the package, TorchForce and the test tools (8 GB)
 
 water: install ## simulate 64 water molecules with the shipped model; ARGS="--waters 128" for more
-	@echo "== innff run water $(ARGS)"
-	@$(VENV)/bin/innff run water $(ARGS)
+	@echo "== innff run water --resume $(ARGS)    (--resume: what is there already is kept)"
+	@$(VENV)/bin/innff run water --resume $(ARGS)
 
 test: install ## the quick tests; ARGS="-k neighbors" for some
 	@echo "== quick tests in $(VENV), $(JOBS) at a time"

@@ -42,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.command(arguments)
     except KeyboardInterrupt:
-        print("innff: stopped", file=sys.stderr)
-        return INTERRUPTED
+        return INTERRUPTED  # training and runs have said what is saved and how to go on
     except (InnffError, OSError) as error:
         if arguments.debug:
             raise
@@ -78,11 +77,20 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    import dataclasses
+
     from openmm_innff.recipe import load_recipe
     from openmm_innff.simulation import run
 
-    config = load_recipe(arguments.recipe)
-    print(f"report: {run(config, resume=arguments.resume)}")
+    given = {
+        "waters": arguments.waters,
+        "length_ps": arguments.length,
+        "platform": arguments.platform,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    config = dataclasses.replace(load_recipe(arguments.recipe), **changes)
+    name = Path(arguments.recipe).stem + (f"-{arguments.waters}" if arguments.waters else "")
+    run(config, arguments.out or Path("runs") / name, resume=arguments.resume)
 
 
 def _info(arguments: argparse.Namespace) -> None:
@@ -135,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--waters", type=_positive(int), metavar="N", help="molecules in the box")
     run.add_argument("--length", type=_positive(float), metavar="PS", help="production, ps")
     run.add_argument("--platform", metavar="NAME", help="OpenMM platform: CUDA, OpenCL, CPU ...")
-    _out(run, "as the recipe says")
+    _out(run, "runs/RECIPE")
     _resume(run)
 
     info = _command(

@@ -91,7 +91,7 @@ def test_errors_of_the_disk_name_the_file(
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fail_with(KeyboardInterrupt(), monkeypatch)
     assert cli.main(["info", "x"]) == 130
-    assert capsys.readouterr().err == "innff: stopped\n"
+    assert not capsys.readouterr().err  # what was stopped has said so already
 
 
 def test_the_installed_command() -> None:
