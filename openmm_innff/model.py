@@ -60,15 +60,15 @@ class Model:
         from openmm_innff.integrators import mts_langevin_integrator
         from openmm_innff.units import FS_TO_PS
 
-        safe = self.card.safe_steps
-        if (outer_step is None or inner_step is None) and safe is None:
-            raise SystemSetupError(
-                f"outer_step, inner_step: no safe steps are known for {self.card.name!r}; give both"
-            )
-        if outer_step is None:
-            outer_step = safe.outer_fs * FS_TO_PS
-        if inner_step is None:
-            inner_step = safe.inner_fs * FS_TO_PS
+        if outer_step is None or inner_step is None:
+            safe = self.card.safe_steps
+            if safe is None:
+                raise SystemSetupError(
+                    f"outer_step, inner_step: no safe steps are known for {self.card.name!r}; "
+                    f"give both"
+                )
+            outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
+            inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
         return mts_langevin_integrator(
             system, temperature, friction, outer_step, inner_step, **options
         )

@@ -21,7 +21,7 @@ class NeighborTable(NamedTuple):
     ----------
     centers : Tensor, shape (N,)
         Atom of each row.
-    index : Tensor, shape (N, M)
+    neighbors : Tensor, shape (N, M)
         Atom in each slot.
     offsets : Tensor, shape (N, M, 3), float64
         Lattice translation of the slot's atom, in angstrom.
@@ -32,7 +32,7 @@ class NeighborTable(NamedTuple):
     """
 
     centers: Tensor
-    index: Tensor
+    neighbors: Tensor
     offsets: Tensor
     counts: list[int]
     widths: list[int]
@@ -181,8 +181,8 @@ def table_vectors(table: NeighborTable, positions: Tensor) -> Tensor:
     Tensor, shape (3, N, M), float64
         In angstrom.
     """
-    n, m = table.index.shape
-    neighbours = positions.index_select(0, table.index.reshape(-1)).reshape(n, m, 3)
+    n, m = table.neighbors.shape
+    neighbours = positions.index_select(0, table.neighbors.reshape(-1)).reshape(n, m, 3)
     own = positions.index_select(0, table.centers).unsqueeze(1)
     return (neighbours - own + table.offsets).permute(2, 0, 1)
 
@@ -205,4 +205,4 @@ def table_forces(table: NeighborTable, gradient: Tensor) -> Tensor:
     forces = torch.zeros([n, 3], dtype=gradient.dtype, device=gradient.device)
     forces = forces.index_add(0, table.centers, gradient.sum(2).T)
     pulls = gradient.permute(1, 2, 0).reshape(-1, 3)
-    return forces.index_add(0, table.index.reshape(-1), -pulls)
+    return forces.index_add(0, table.neighbors.reshape(-1), -pulls)

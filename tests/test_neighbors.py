@@ -90,13 +90,13 @@ def test_table_holds_each_pair_once_grouped_by_species():
     assert filled.sum() == len(pairs[0])
     assert distances[~filled].min() == 10.0
     for s, columns in enumerate(torch.arange(sum(table.widths)).split(table.widths)):
-        assert (species[table.index[:, columns]][filled[:, columns]] == s).all()
+        assert (species[table.neighbors[:, columns]][filled[:, columns]] == s).all()
 
 
 def test_forces_are_minus_the_gradient_of_any_pair_energy():
     positions, _, _, table = table_of_random_atoms()
     weights = torch.randn(
-        3, *table.index.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+        3, *table.neighbors.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
     )
     moved = positions.clone().requires_grad_(True)
     energy = (weights * table_vectors(table, moved).sin()).sum()

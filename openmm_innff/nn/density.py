@@ -88,6 +88,9 @@ class ChannelMixing(nn.Module):
         Source of the initial values.
     """
 
+    degree_of_row: Tensor
+    norms: Tensor
+
     def __init__(
         self,
         species: int,

@@ -29,6 +29,9 @@ class PatchBasis(nn.Module):
         Range of the radial basis in grid spacings.
     """
 
+    starts: Tensor
+    moments: Tensor
+
     def __init__(
         self, intervals: int, patch: int = 2, order: int = 3, dilation: float = 3.0
     ) -> None:

@@ -78,6 +78,8 @@ class CPInterpolant(nn.Module):
         Seed of the initial nodal values.
     """
 
+    functions: Tensor
+
     def __init__(self, dimensions: int, modes: int, intervals: int, seed: int = 0) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)

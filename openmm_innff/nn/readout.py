@@ -30,6 +30,10 @@ class Readout(nn.Module):
         Source of the initial values.
     """
 
+    functions: Tensor
+    mean: Tensor
+    inverse_deviation: Tensor
+
     def __init__(
         self,
         species: int,
@@ -40,7 +44,7 @@ class Readout(nn.Module):
     ) -> None:
         super().__init__()
         self.species = species
-        self.half = projections // 2
+        self.pairs = projections // 2
         self.bound = CLIP
         self.grid_density = intervals / (2.0 * CLIP)
         self.input_factor = 1.0 / math.sqrt(inputs)
@@ -56,7 +60,7 @@ class Readout(nn.Module):
         self.bias = nn.Parameter(0.5 * normal(species, projections))
         self.linear = nn.Parameter(torch.zeros(species, inputs))
         self.single = nn.Parameter(0.3 * normal(species, projections))
-        self.paired = nn.Parameter(0.3 * normal(species, self.half))
+        self.paired = nn.Parameter(0.3 * normal(species, self.pairs))
         self.register_buffer("mean", torch.zeros(species, inputs))
         self.register_buffer("inverse_deviation", torch.ones(species, inputs))
         numbers = torch.arange(functions).reshape(species, projections)
@@ -80,7 +84,7 @@ class Readout(nn.Module):
         columns = torch.cat(projected)
         repeats = torch.tensor(counts, device=invariants.device)
         species = torch.repeat_interleave(repeats, output_size=invariants.shape[0])
-        inner, linear = columns.split([2 * self.half, 1], 1)
+        inner, linear = columns.split([2 * self.pairs, 1], 1)
         inner = inner + self.bias.index_select(0, species)
         return linear.squeeze(1) + self._learned(inner, species) * self.output_factor
 
@@ -88,7 +92,7 @@ class Readout(nn.Module):
         grid = (soft_clip(inner, self.bound) + self.bound) * self.grid_density
         functions = self.functions.index_select(0, species)
         f = interpolate(self.nodal_values, functions, grid)
-        left, right = f.split(self.half, 1)
+        left, right = f.split(self.pairs, 1)
         products = left * right
         single = self.single.index_select(0, species)
         paired = self.paired.index_select(0, species)

@@ -27,6 +27,8 @@ class Component(nn.Module):
         Source of the initial parameters.
     """
 
+    scale: Tensor
+
     def __init__(
         self,
         config: ComponentConfig,

@@ -14,6 +14,13 @@ from openmm_innff.neighbors import (
 from openmm_innff.potential.component import Component
 
 
+def _required(gradient: Tensor | None) -> Tensor:
+    """Unwrap what TorchScript's autograd declares as optional."""
+    if gradient is None:
+        raise RuntimeError("the energy does not depend on the positions")
+    return gradient
+
+
 class ComponentEvaluator(nn.Module):
     """Energy and forces of one component for a fixed set of atoms.
 
@@ -22,6 +29,7 @@ class ComponentEvaluator(nn.Module):
     """
 
     table: NeighborTable
+    species: Tensor
 
     def __init__(
         self, component: Component, species: Tensor, n_species: int, periodic: bool, skin: float
@@ -56,9 +64,7 @@ class ComponentEvaluator(nn.Module):
         energies = self.component(vectors, table.widths, table.counts)
         energy = energies.sum(dtype=torch.float64)
         gradient = torch.autograd.grad([energy], [vectors])[0]
-        if gradient is None:
-            gradient = torch.zeros_like(vectors)
-        return energy.detach(), table_forces(table, gradient)
+        return energy.detach(), table_forces(table, _required(gradient))
 
     def _is_stale(self, positions: Tensor, box: Tensor) -> bool:
         if self.table_positions.shape != positions.shape:
@@ -78,7 +84,8 @@ class ComponentEvaluator(nn.Module):
         if self.periodic:
             narrowest = float(box_widths(box).min())
             if not narrowest >= 2.0 * self.cutoff:
-                wanted, found = round(2.0 * self.cutoff, 3), round(narrowest, 3)
+                wanted = round(2000.0 * self.cutoff) / 1000.0
+                found = round(1000.0 * narrowest) / 1000.0
                 raise RuntimeError(
                     f"box: wanted a width of at least twice the cutoff, {wanted} angstrom, "
                     f"found {found} angstrom; use a larger box"

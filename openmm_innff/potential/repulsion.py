@@ -27,6 +27,10 @@ class CoreRepulsion(nn.Module):
         Atomic numbers of the species.
     """
 
+    strength: Tensor
+    inverse_length: Tensor
+    core: Tensor
+
     def __init__(self, numbers: list[int]) -> None:
         super().__init__()
         z = torch.tensor(numbers, dtype=torch.float32)

@@ -34,8 +34,8 @@ class TableInput:
 
     def displaced(self, shifts: Tensor) -> Tensor:
         """Return the vectors after atoms moved by ``shifts``, shape (N, 3)."""
-        n, m = self.table.index.shape
-        neighbours = shifts.index_select(0, self.table.index.reshape(-1)).reshape(n, m, 3)
+        n, m = self.table.neighbors.shape
+        neighbours = shifts.index_select(0, self.table.neighbors.reshape(-1)).reshape(n, m, 3)
         own = shifts.index_select(0, self.table.centers).unsqueeze(1)
         return self.vectors + (neighbours - own).permute(2, 0, 1)
 
@@ -144,7 +144,7 @@ def _join(inputs: list[TableInput], first_atom: list[int]) -> TableInput:
                 start = int(column_starts[s])
                 columns = slice(start, start + int(d - c))
                 vectors[:, rows, columns] = item.vectors[:, a:b, c:d]
-                filled.append((rows, columns, item.table.index[a:b, c:d] + first))
+                filled.append((rows, columns, item.table.neighbors[a:b, c:d] + first))
     index = centers.unsqueeze(1).repeat(1, sum(widths))
     for rows, columns, values in filled:
         index[rows, columns] = values

@@ -203,8 +203,9 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.optimizer.ema, (1 + self.step) / (10 + self.step))
-        averaged = list(self.average.parameters())
-        torch._foreach_lerp_(averaged, list(self.potential.parameters()), 1.0 - decay)
+        averaged: list[Tensor] = list(self.average.parameters())
+        present: list[Tensor] = list(self.potential.parameters())
+        torch._foreach_lerp_(averaged, present, 1.0 - decay)
 
     def run_epoch(self) -> Iterator[None]:
         """Train to the end of the present epoch, yielding after each step."""
