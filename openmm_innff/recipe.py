@@ -63,7 +63,7 @@ class RunConfig:
     platform
         OpenMM platform, or "auto": the fastest that works.
     threads
-        CPU threads; 0: one for each core this process may use.
+        CPU threads of the potential; 0: as many as are quickest when the run starts.
     backend
         How the potential is called: "auto", "torch" or "python".
     precision

@@ -32,7 +32,9 @@ def resume_command(folder: Path, *more: str) -> str:
     return shlex.join(parts)
 
 
-def open_folder(folder: Path, config: RunConfig, resume: bool) -> Checkpoint | None:
+def open_folder(
+    folder: Path, config: RunConfig, resume: bool
+) -> tuple[RunConfig, Checkpoint | None]:
     """Make the folder of a new run, or find the checkpoint of one to go on with.
 
     Parameters
@@ -46,6 +48,8 @@ def open_folder(folder: Path, config: RunConfig, resume: bool) -> Checkpoint | N
 
     Returns
     -------
+    RunConfig
+        The recipe; on resuming with the same number of threads as before, if it gives none.
     Checkpoint or None
         None if the run starts.
 
@@ -71,9 +75,11 @@ def open_folder(folder: Path, config: RunConfig, resume: bool) -> Checkpoint | N
                 f"'{folder}' holds a run already. To go on with it: {resume_command(folder)} . "
                 "To start another: choose another folder with --out"
             )
-        _check_same(load_recipe(there), config, folder)
+        before = load_recipe(there)
+        _check_same(before, config, folder)
+        config = dataclasses.replace(config, threads=config.threads or before.threads)
     write_recipe(config, there)
-    return checkpoint
+    return config, checkpoint
 
 
 @contextlib.contextmanager

@@ -1,21 +1,25 @@
 """The job from a recipe to a report."""
 
+import dataclasses
 from pathlib import Path
 
+import torch  # before openmm: openmmtorch's libraries need those that torch loads
+
+# isort: split
 import openmm
 from openmm import app
 from rich.console import Console
 
 from openmm_innff.files import atomic_write
 from openmm_innff.model import Model, load_model
-from openmm_innff.recipe import RunConfig
+from openmm_innff.recipe import RunConfig, write_recipe
 from openmm_innff.report import RunReport, write_report
 from openmm_innff.simulation.checkpoint import Checkpoint
 from openmm_innff.simulation.display import Display, StopRequest
 from openmm_innff.simulation.engine import Engine, Schedule, Stage
-from openmm_innff.simulation.folder import locked, open_folder, resume_command
+from openmm_innff.simulation.folder import RECIPE, locked, open_folder, resume_command
 from openmm_innff.simulation.guard import Guard
-from openmm_innff.simulation.machine import Machine, prepare_machine
+from openmm_innff.simulation.machine import Machine, choose_threads, prepare_machine
 from openmm_innff.simulation.results import (
     SPEEDS,
     how_to_go_on,
@@ -73,14 +77,20 @@ def run(
     folder, config = Path(out), resolve_files(config)
     console = Console(quiet=not progress, highlight=False)
     with locked(folder):
-        checkpoint = open_folder(folder, config, resume)
+        config, checkpoint = open_folder(folder, config, resume)
         model = model or load_model(config.model)
-        machine = prepare_machine(config.platform, config.threads, config.precision)
+        machine = prepare_machine(config.platform, config.precision)
         _announce(console, config, model, machine, folder, checkpoint)
         setup = set_up(config, model, settle=checkpoint is None)
         context = openmm.Context(
             setup.system, setup.integrator(config), machine.platform, machine.properties
         )
+        if checkpoint is None:
+            start(context, setup, config)
+            _write_topology(folder / TOPOLOGY, setup.topology, context)
+        else:
+            context.loadCheckpoint(checkpoint.state)
+        config = _set_threads(folder, config, context)
         _simulate(folder, config, setup, context, checkpoint, console)
         speeds = _speeds(folder, config, setup, context, machine, console)
         report = make_report(folder, config, model, setup, machine, speeds)
@@ -97,9 +107,6 @@ def _simulate(
     checkpoint: Checkpoint | None,
     console: Console,
 ) -> None:
-    if checkpoint is None:
-        start(context, setup, config)
-        _write_topology(folder / TOPOLOGY, setup.topology, context)
     schedule = make_schedule(config, setup.steps.outer_fs)
     guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom)
     engine = Engine(context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint)
@@ -113,6 +120,19 @@ def _simulate(
             soft_wrap=True,
         )
         raise KeyboardInterrupt
+
+
+def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> RunConfig:
+    """Use the recipe's threads; without any, choose a number and keep it for resuming.
+
+    The number of threads orders the terms of sums, so it belongs to what is repeated exactly.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+        return config
+    config = dataclasses.replace(config, threads=choose_threads(context))
+    write_recipe(config, folder / RECIPE)
+    return config
 
 
 def make_schedule(config: RunConfig, outer_fs: float) -> Schedule:
@@ -185,7 +205,7 @@ def _announce(
     console.print(
         f"[bold]{config.title}[/bold]: {what}, model {model.card.name}, "
         f"{config.temperature_K:g} K, {config.length_ps:g} ps\n"
-        f"{machine.platform.getName()} platform, {machine.threads} CPU threads; files in {folder}/",
+        f"Platform {machine.platform.getName()}; files in {folder}/",
         soft_wrap=True,
     )
     if checkpoint is not None:

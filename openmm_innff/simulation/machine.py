@@ -3,6 +3,8 @@
 import datetime
 import os
 import platform as host
+import statistics
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +18,10 @@ from openmm_innff.errors import BackendError
 
 _FASTEST_FIRST = ("CUDA", "CPU")
 
+_WARM_UPS, _ROUNDS, _AT_MOST_S = 3, 5, 5.0
+_WORTH = 0.1
+"""Gain for which more threads are taken."""
+
 
 @dataclass(frozen=True, eq=False)
 class Machine:
@@ -27,13 +33,10 @@ class Machine:
         OpenMM's platform.
     properties
         For its Contexts.
-    threads
-        CPU threads of the potential and of OpenMM.
     """
 
     platform: openmm.Platform
     properties: dict[str, str]
-    threads: int
 
     def facts(self) -> list[tuple[str, str]]:
         """Names and values for a report."""
@@ -42,7 +45,7 @@ class Machine:
             device = f"{torch.cuda.get_device_name()} ({device})"
         versions = [f"{name} {version(name)}" for name in ("openmm-innff", "openmm", "torch")]
         return [
-            ("platform", f"{self.platform.getName()}, CPU threads: {self.threads}"),
+            ("platform", f"{self.platform.getName()}, CPU threads: {torch.get_num_threads()}"),
             ("machine", f"{device}, {usable_cores()} CPU cores usable"),
             ("system", f"{host.system()} {host.machine()}, Python {host.python_version()}"),
             ("versions", ", ".join(versions)),
@@ -50,15 +53,13 @@ class Machine:
         ]
 
 
-def prepare_machine(name: str, threads: int, precision: str) -> Machine:
-    """Choose the platform, and limit the threads of torch and OpenMM to the cores at hand.
+def prepare_machine(name: str, precision: str) -> Machine:
+    """Choose the platform.
 
     Parameters
     ----------
     name
         Name of a platform, or "auto": CUDA where it works, else CPU.
-    threads
-        0: one for each core that this process may use.
     precision
         "single" (mixed on a GPU) or "double".
 
@@ -67,10 +68,9 @@ def prepare_machine(name: str, threads: int, precision: str) -> Machine:
     BackendError
         If the platform is missing or doesn't work.
     """
-    threads = threads or usable_cores()
-    torch.set_num_threads(threads)
     properties = {
-        "CPU": {"Threads": str(threads)},
+        # The work is the potential's, which has threads of its own: OpenMM's would be idle.
+        "CPU": {"Threads": "1"},
         "CUDA": {"Precision": "double" if precision == "double" else "mixed"},
     }
     candidates = _FASTEST_FIRST if name == "auto" else (name,)
@@ -79,9 +79,40 @@ def prepare_machine(name: str, threads: int, precision: str) -> Machine:
         chosen = properties.get(candidate, {})
         obstacle = _obstacle(candidate, chosen)
         if obstacle is None:
-            return Machine(openmm.Platform.getPlatformByName(candidate), chosen, threads)
+            return Machine(openmm.Platform.getPlatformByName(candidate), chosen)
         obstacles.append(f"{candidate}: {obstacle}")
     raise BackendError(f"platform: wanted {name}, which doesn't work here ({'; '.join(obstacles)})")
+
+
+def choose_threads(context: openmm.Context) -> int:
+    """Set torch's CPU threads to the number that is quickest here and now, and return it.
+
+    A second thread may bring nothing in a small box, and on busy cores it costs several times as
+    much as it brings. So the evaluations are timed; of numbers that do as well, the smallest wins.
+
+    Parameters
+    ----------
+    context
+        With positions.
+    """
+    cores = usable_cores()
+    candidates = sorted({1, *(2**i for i in range(1, 6) if 2**i < cores), cores})
+    times: dict[int, list[float]] = {n: [] for n in candidates}
+    for _ in range(_WARM_UPS):
+        context.getState(forces=True)
+    began = time.perf_counter()
+    while len(times[cores]) < _ROUNDS and time.perf_counter() - began < _AT_MOST_S:
+        for threads in candidates:
+            torch.set_num_threads(threads)
+            for repeat in range(2):  # the first wakes the threads up
+                start = time.perf_counter()
+                context.getState(forces=True)
+                if repeat:
+                    times[threads].append(time.perf_counter() - start)
+    medians = {threads: statistics.median(found) for threads, found in times.items()}
+    best = next(n for n in candidates if medians[n] <= (1 + _WORTH) * min(medians.values()))
+    torch.set_num_threads(best)
+    return best
 
 
 def usable_cores() -> int:

@@ -1,9 +1,12 @@
 """From the files of a finished run to its report."""
 
+import contextlib
 import csv
 import dataclasses
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +159,9 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
     pairs = [pair for pair in config.rdf_pairs if set(pair.split("-")) <= symbols]
     if not pairs:
         return []
-    trajectory = mdtraj.load_dcd(folder / TRAJECTORY, top=mdtraj.Topology.from_openmm(topology))
+    with _silent():
+        topology_ = mdtraj.Topology.from_openmm(topology)
+        trajectory = mdtraj.load_dcd(folder / TRAJECTORY, top=topology_)
     blocks = min(_BLOCKS, trajectory.n_frames)
     functions = [radial_distribution(trajectory, pair, blocks=blocks) for pair in pairs]
     save_table(
@@ -165,6 +170,20 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
         ["Radial distribution functions; pairs within a molecule are left out."],
     )
     return functions
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what compiled code prints (here the DCD reader, about its plugin) from the user."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _run_facts(config: RunConfig, setup: Setup) -> list[tuple[str, str]]:
