@@ -1,0 +1,193 @@
+"""Energy drift of multiple time steps in liquid water: shows which outer steps are safe.
+
+    python benchmarks/drift.py                           # shipped model, outer steps 1 to 4 fs
+    python benchmarks/drift.py --hydrogen-mass 3 --outer 2 4 6
+    python benchmarks/drift.py --write runs/x.innff --limit 0.01   # store the largest safe step
+
+A box of 64 waters is equilibrated at 300 K; from the same positions and velocities it then runs at
+constant energy once per outer step. The drift is the slope of a straight line through the total
+energy, per atom; its error comes from the residuals' autocorrelation (blocks). Also printed: RMS
+of the slow force and of its change along the trajectory. Writes drift.md beside this script.
+"""
+
+import argparse
+import dataclasses
+import os
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import openmm
+import torch
+from numpy.typing import NDArray
+from openmm import unit
+
+from openmm_innff import load_model, mts_nve_integrator
+from openmm_innff.boxes import settle_classically, water_box
+from openmm_innff.forces import SLOW
+from openmm_innff.modelfile import SafeSteps
+from openmm_innff.units import (
+    ANGSTROM_TO_NM,
+    EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM,
+    FS_TO_PS,
+    KJ_PER_MOL_TO_EV,
+)
+
+OUTPUT = Path(__file__).with_suffix(".md")
+SAMPLE_FS = 20.0
+LAGS_FS = (1.0, 2.0, 4.0, 6.0)
+
+
+def main() -> None:
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    model = load_model(arguments.model)
+    topology, positions = water_box(arguments.waters, seed=1)
+    options = {"hydrogen_mass": arguments.hydrogen_mass, "precision": arguments.precision}
+    system = model.create_system(topology, **options)
+    settled = settle_classically(topology, positions, seed=1)
+    state = equilibrate(model, system, settled, arguments)
+    lines = [describe(arguments, model, system.getNumParticles())]
+    changes = slow_changes(system, state)
+    lines += [
+        "",
+        f"RMS slow force {changes[0]:.1f} meV/A; RMS change over "
+        + ", ".join(
+            f"{lag:g} fs: {change:.1f}" for lag, change in zip(LAGS_FS, changes[1:], strict=True)
+        ),
+        "",
+        "| inner fs | outer fs | drift meV/atom/ps | energy noise meV/atom | mean T K |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    print("\n".join(lines), flush=True)
+    safe = None
+    for outer in arguments.outer:
+        inner = outer / round(outer / arguments.inner)
+        drift, error, noise, temperature = constant_energy(system, state, outer, inner, arguments)
+        line = (
+            f"| {inner:g} | {outer:g} | {drift:.4f} ± {error:.4f} | {noise:.3f} "
+            f"| {temperature:.0f} |"
+        )
+        print(line, flush=True)
+        lines.append(line)
+        if abs(drift) < arguments.limit:
+            safe = SafeSteps(
+                inner,
+                outer,
+                arguments.hydrogen_mass or 1.008,
+                f"NVE drift {drift:.4f} meV/atom/ps over {arguments.length:g} ps, "
+                f"{system.getNumParticles()} atoms of water",
+            )
+    if arguments.out:
+        arguments.out.write_text("\n".join(["# Energy drift of water", "", *lines, ""]))
+        print(f"\nwritten to {arguments.out}")
+    if arguments.write and safe:
+        card = dataclasses.replace(model.card, safe_steps=safe)
+        dataclasses.replace(model, card=card).save(arguments.write)
+        print(f"safe steps {safe} written to {arguments.write}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="water-pbe0", help="shipped model or file")
+    parser.add_argument("--waters", type=int, default=64)
+    parser.add_argument("--inner", type=float, default=0.5, help="inner step, fs")
+    parser.add_argument("--outer", type=float, nargs="+", default=[1.0, 2.0, 3.0, 4.0])
+    parser.add_argument("--length", type=float, default=10.0, help="ps per outer step")
+    parser.add_argument("--equilibration", type=float, default=2.0, help="ps")
+    parser.add_argument("--hydrogen-mass", type=float, default=None, help="amu")
+    parser.add_argument("--precision", choices=("single", "double"), default="single")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--platform", default="CPU")
+    parser.add_argument("--limit", type=float, default=0.01, help="safe drift, meV/atom/ps")
+    parser.add_argument("--write", type=Path, help="model file to write with the safe steps")
+    parser.add_argument("--out", type=Path, default=OUTPUT, help="Markdown table")
+    return parser.parse_args()
+
+
+def describe(arguments: argparse.Namespace, model, n_atoms: int) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("openmm-innff", "openmm", "torch"))
+    return (
+        f"{date.today()}; {model.card.name}, {n_atoms} atoms, {arguments.length:g} ps each, "
+        f"hydrogen {arguments.hydrogen_mass or 1.008:g} amu, {arguments.precision} precision; "
+        f"{arguments.threads} threads of {platform.machine()}, Python "
+        f"{platform.python_version()}, {packages}"
+    )
+
+
+def make_context(system, integrator, arguments) -> openmm.Context:
+    place = openmm.Platform.getPlatformByName(arguments.platform)
+    return openmm.Context(system, integrator, place)
+
+
+def equilibrate(model, system, settled, arguments) -> openmm.State:
+    integrator = model.mts_integrator(system, 300.0, 5.0, 1.0 * FS_TO_PS, 0.5 * FS_TO_PS, seed=1)
+    context = make_context(system, integrator, arguments)
+    context.setPositions(settled * ANGSTROM_TO_NM)
+    openmm.LocalEnergyMinimizer.minimize(context, 50.0, 100)
+    context.setVelocitiesToTemperature(300.0, 1)
+    integrator.step(round(arguments.equilibration / FS_TO_PS))
+    return context.getState(getPositions=True, getVelocities=True, enforcePeriodicBox=False)
+
+
+def constant_energy(
+    system, state, outer: float, inner: float, arguments
+) -> tuple[float, float, float, float]:
+    """Return drift and its error (meV/atom/ps), noise (meV/atom) and temperature (K)."""
+    integrator = mts_nve_integrator(system, outer * FS_TO_PS, inner * FS_TO_PS)
+    context = make_context(system, integrator, arguments)
+    context.setPositions(state.getPositions())
+    context.setVelocities(state.getVelocities())
+    stride = max(1, round(SAMPLE_FS / outer))
+    n = system.getNumParticles()
+    times, energies, kinetic = [], [], []
+    for k in range(round(arguments.length / (stride * outer * FS_TO_PS)) + 1):
+        if k:
+            integrator.step(stride)
+        now = context.getState(getEnergy=True)
+        kinetic.append(now.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole))
+        potential = now.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+        energies.append((potential + kinetic[-1]) * KJ_PER_MOL_TO_EV * 1e3 / n)
+        times.append(k * stride * outer * FS_TO_PS)
+    drift, error, noise = slope(np.array(times), np.array(energies))
+    freedom = 3 * n - 3
+    gas = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
+    return drift, error, noise, float(np.mean(kinetic)) * 2 / (freedom * gas)
+
+
+def slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return slope, its standard error from slopes of five blocks, and RMS of the residual."""
+    fit = np.polyfit(x, y, 1)
+    residual = y - np.polyval(fit, x)
+    means = np.array([np.mean(part) for part in np.array_split(residual, 5)])
+    spread = np.std(means, ddof=2)
+    centres = np.array([np.mean(part) for part in np.array_split(x, 5)])
+    error = spread / np.sqrt(np.sum((centres - centres.mean()) ** 2))
+    return float(fit[0]), float(error), float(np.std(residual))
+
+
+def slow_changes(system, state) -> list[float]:
+    """Return RMS of the slow force and of its change over each lag, meV/A, on a 40 fs run."""
+    integrator = mts_nve_integrator(system, 0.5 * FS_TO_PS, 0.5 * FS_TO_PS)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("CPU"))
+    context.setPositions(state.getPositions())
+    context.setVelocities(state.getVelocities())
+    forces = []
+    for _ in range(81):
+        now = context.getState(getForces=True, groups={SLOW})
+        forces.append(now.getForces(asNumpy=True)._value / EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM * 1e3)
+        integrator.step(1)
+    trajectory = np.array(forces)
+    changes = [float(np.sqrt(np.mean(trajectory**2)))]
+    for lag in LAGS_FS:
+        steps = round(lag / 0.5)
+        changes.append(float(np.sqrt(np.mean((trajectory[steps:] - trajectory[:-steps]) ** 2))))
+    return changes
+
+
+if __name__ == "__main__":
+    main()
