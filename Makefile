@@ -29,6 +29,7 @@ install: $(VENV)/.installed ## make .venv with the package, TorchForce and the t
 water: install ## simulate 64 water molecules with the shipped model; ARGS="--waters 128" for more
 	@echo "== innff run water --resume $(ARGS)    (--resume: what is there already is kept)"
 	@$(VENV)/bin/innff run water --resume $(ARGS)
+	@echo "== the commands above work in this terminal after: source $(VENV)/bin/activate"
 
 test: install ## the quick tests; ARGS="-k neighbors" for some
 	@echo "== quick tests in $(VENV), $(JOBS) at a time"
