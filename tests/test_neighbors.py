@@ -9,7 +9,6 @@ from ase.neighborlist import neighbor_list
 from openmm_innff.neighbors import (
     build_table,
     find_pairs,
-    is_reduced,
     table_forces,
     table_vectors,
 )
@@ -35,39 +34,29 @@ def sorted_distances(pairs: tuple, positions: torch.Tensor) -> np.ndarray:
     return rows[np.lexsort(rows.T)]
 
 
-@pytest.mark.parametrize("limit", [0, 1000], ids=["cell list", "all pairs"])
 @pytest.mark.parametrize("cutoff", [2.0, 4.0, 6.0])
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES.keys())
-def test_pairs_agree_with_ase(box: list, cutoff: float, limit: int):
+def test_pairs_agree_with_ase(box: list, cutoff: float):
     cell = np.array(box, dtype=float)
     points = random_positions(cell)
     atoms = Atoms(numbers=np.ones(len(points)), positions=points, cell=cell, pbc=True)
     i, j, d = neighbor_list("ijd", atoms, cutoff)
     expected = np.column_stack([i, j, d.round(9)])
     positions = torch.from_numpy(points)
-    pairs = find_pairs(positions, torch.from_numpy(cell), True, cutoff, dense_limit=limit)
+    pairs = find_pairs(positions, torch.from_numpy(cell), True, cutoff)
     found = sorted_distances(pairs, positions)
     np.testing.assert_allclose(found, expected[np.lexsort(expected.T)], atol=2e-9)
 
 
-@pytest.mark.parametrize("limit", [0, 1000], ids=["cell list", "all pairs"])
-def test_isolated_atoms_have_no_images(limit: int):
+def test_isolated_atoms_have_no_images():
     points = np.random.default_rng(1).uniform(0, 8, size=(40, 3))
     positions = torch.from_numpy(points)
     box = torch.zeros(3, 3, dtype=torch.float64)
-    first, second, offsets = find_pairs(positions, box, False, 3.0, dense_limit=limit)
+    first, second, offsets = find_pairs(positions, box, False, 3.0)
     distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
     assert len(first) == (distances < 3.0).sum() - len(points)
     assert offsets.abs().max() == 0.0
     assert (first != second).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "reduced"),
-    [("cubic", True), ("reduced triclinic", True), ("skewed", False), ("turned", False)],
-)
-def test_reduced_boxes_are_recognised(name: str, reduced: bool):
-    assert is_reduced(torch.tensor(BOXES[name], dtype=torch.float64)) is reduced
 
 
 def table_of_random_atoms():
