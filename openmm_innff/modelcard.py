@@ -16,7 +16,7 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
     """Return a printable model card."""
     grid = Table(title=f"{card.name}", title_justify="left", show_header=False, box=None)
     grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     count = parameter_count(potential)
     rows = {
         "description": card.description,

@@ -11,6 +11,7 @@ import torch
 from ase.data import atomic_masses
 from rich.console import Console
 from rich.live import Live
+from torch import Tensor
 
 from openmm_innff.data import FrameSet, fit_baseline, read_frames, split_frames
 from openmm_innff.errors import DataError, SimulationError
@@ -23,7 +24,7 @@ from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, epoch_row, live_view, progress_bar
 from openmm_innff.training.plots import plot_learning_curve
-from openmm_innff.training.trainer import Trainer
+from openmm_innff.training.trainer import Trainer, smallest_shift
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -107,7 +108,11 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
     shape = PotentialConfig(training.elements, config.fast, config.slow)
     potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
     energies = [baseline.energies[symbol] for symbol in potential.elements]
-    potential.reference_energies = torch.tensor(energies, dtype=torch.float64)
+    # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
+    change = smallest_shift(
+        _counts(training), torch.from_numpy(training.energies - baseline.of(training))
+    )
+    potential.reference_energies = torch.tensor(energies, dtype=torch.float64) + change
 
     def batches(frames: FrameSet) -> list[Batch]:
         return [
@@ -116,6 +121,11 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
         ]
 
     return Trainer(config, potential, batches(training), batches(validation))
+
+
+def _counts(frames: FrameSet) -> Tensor:
+    """Return the composition of each frame, shape (frames, species), float64."""
+    return torch.tensor(frames.counts(frames.elements), dtype=torch.float64)
 
 
 def _fingerprint(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> str:
@@ -177,8 +187,7 @@ def _finish(
     folder: Path,
     console: Console,
 ) -> Path:
-    counts = torch.tensor(training.counts(trainer.potential.elements), dtype=torch.float64)
-    trainer.fit_reference_energies(counts)
+    trainer.fit_reference_energies(_counts(training))
     errors = trainer.validate()
     units = {"force": "meV_per_A", "energy": "meV_per_atom"}
     card = ModelCard(

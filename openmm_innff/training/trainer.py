@@ -26,6 +26,25 @@ CALIBRATION_FRAMES = 20
 STAGES = {"fast": ("fast",), "joint": ("fast", "slow")}
 
 
+def smallest_shift(counts: Tensor, energies: Tensor) -> Tensor:
+    """Return the smallest energies per species that explain total energies.
+
+    Parameters
+    ----------
+    counts : Tensor, shape (frames, species)
+        Composition of each frame.
+    energies : Tensor, shape (frames,)
+        In eV.
+
+    Returns
+    -------
+    Tensor, shape (species,)
+        Least squares per atom; of all solutions the one of smallest norm, in eV.
+    """
+    per_atom = 1.0 / counts.sum(1)
+    return torch.linalg.pinv(counts * per_atom.unsqueeze(1), rtol=1e-6) @ (energies * per_atom)
+
+
 @dataclass
 class Sums:
     """Running sums over the steps of an epoch."""
@@ -264,5 +283,4 @@ class Trainer:
         """
         with torch.enable_grad():
             residual = torch.cat([self._errors(batch, self.parts)[0] for batch in self.training])
-        change = -torch.linalg.pinv(counts) @ residual
-        self.average.reference_energies += change
+        self.average.reference_energies += smallest_shift(counts, -residual)
