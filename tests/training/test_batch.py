@@ -86,9 +86,8 @@ def test_displaced_vectors_are_those_of_displaced_atoms(double, water_box):
     )
     table = batch.slow.table
     moved = batch.slow.displaced(shifts)
-    expected = batch.slow.vectors + (shifts[table.neighbors] - shifts[table.centers][:, None]).permute(
-        2, 0, 1
-    )
+    relative = shifts[table.neighbors] - shifts[table.centers].unsqueeze(1)
+    expected = batch.slow.vectors + relative.permute(2, 0, 1)
     torch.testing.assert_close(moved, expected)
 
 
