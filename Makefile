@@ -50,9 +50,8 @@ benchmark: install ## milliseconds and memory of an evaluation on this machine
 	@$(VENV)/bin/python benchmarks/evaluate.py $(ARGS)
 
 lint: $(VENV)/.dev ## style, format and types
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	@failed=0; for check in "ruff check ." "ruff format --check ." mypy; do \
+		echo "== $$check"; $(VENV)/bin/$$check || failed=1; done; exit $$failed
 
 format: $(VENV)/.dev ## put the source into the project's format
 	$(VENV)/bin/ruff check --fix .
@@ -67,7 +66,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	@tools/venv.sh $(VENV) 8 --quiet -e ".[dev]"
+	@tools/venv.sh $(VENV) 8 -e ".[dev]"
 	@touch $@
 
 $(LIGHT)/.installed: pyproject.toml

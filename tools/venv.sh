@@ -36,5 +36,7 @@ fi
 
 echo "== installing into $folder: $*"
 SECONDS=0
-"$folder/bin/python" -m pip install --disable-pip-version-check "$@"
+# Short words for an update: only what changes is of interest.
+quiet=$([ ! -e "$folder/.installed" ] || echo --quiet)
+"$folder/bin/python" -m pip install --disable-pip-version-check ${quiet:+"$quiet"} "$@"
 echo "== $folder is ready: $SECONDS s, $(du -sh "$folder" | cut -f1) on the disk"
