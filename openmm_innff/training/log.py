@@ -3,9 +3,12 @@
 import csv
 import math
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -137,6 +140,22 @@ def progress_bar() -> Progress:
     )
 
 
-def live_view(log: TrainingLog, bar: Progress) -> RenderableType:
-    """Return what the terminal shows during training."""
-    return Group(log.table(), bar)
+@contextmanager
+def display(console: Console, log: TrainingLog, bar: Progress) -> Iterator[Callable[[], None]]:
+    """Show a live table and the bar in a terminal, a line per epoch elsewhere.
+
+    Yields
+    ------
+    callable
+        To be called when the log has a new row.
+    """
+    if not console.is_terminal:
+        yield lambda: console.print(_line(log.rows[-1]), highlight=False)
+        return
+    with Live(Group(log.table(), bar), console=console, refresh_per_second=2) as live:
+        yield lambda: live.update(Group(log.table(), bar))
+
+
+def _line(row: dict[str, str]) -> str:
+    values = (f"{name} {_short(row[key])}" for key, name in SHOWN.items() if row.get(key))
+    return ", ".join(values)

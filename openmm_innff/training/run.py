@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from ase.data import atomic_masses
 from rich.console import Console
-from rich.live import Live
 from torch import Tensor
 
 from openmm_innff.data import FrameSet, fit_baseline, read_frames, split_frames
@@ -22,7 +21,7 @@ from openmm_innff.potential import Potential, PotentialConfig
 from openmm_innff.training.batch import Batch, make_batch
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
-from openmm_innff.training.log import TrainingLog, epoch_row, live_view, progress_bar
+from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
 from openmm_innff.training.plots import plot_learning_curve
 from openmm_innff.training.trainer import Trainer, smallest_shift
 
@@ -155,7 +154,7 @@ def _loop(
     stop: StopRequest,
 ) -> None:
     bar = progress_bar()
-    with Live(live_view(log, bar), console=console, refresh_per_second=2) as live:
+    with display(console, log, bar) as show:
         while not trainer.finished:
             total = trainer.stage_epochs * trainer.steps_per_epoch
             task = bar.add_task(f"stage {trainer.stage}", total=total, completed=trainer.step)
@@ -166,7 +165,7 @@ def _loop(
                         raise KeyboardInterrupt
                 _end_epoch(trainer, log)
                 save_checkpoint(checkpoint, trainer, fingerprint)
-                live.update(live_view(log, bar))
+                show()
             if trainer.stage == "fast":
                 trainer.next_stage()
             bar.remove_task(task)
