@@ -150,7 +150,7 @@ def display(console: Console, log: TrainingLog, bar: Progress) -> Iterator[Calla
         To be called when the log has a new row.
     """
     if not console.is_terminal:
-        yield lambda: console.print(_line(log.rows[-1]), highlight=False)
+        yield lambda: console.print(_line(log.rows[-1]), highlight=False, soft_wrap=True)
         return
     with Live(Group(log.table(), bar), console=console, refresh_per_second=2) as live:
         yield lambda: live.update(Group(log.table(), bar))
