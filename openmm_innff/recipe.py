@@ -1,12 +1,8 @@
 """What a run is: a frozen configuration, read from a TOML recipe and written beside the results."""
 
 import dataclasses
-import difflib
 import json
-import math
 import tomllib
-import types
-import typing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +10,7 @@ from typing import Any
 
 from openmm_innff.errors import ConfigError
 from openmm_innff.files import atomic_write
+from openmm_innff.settings import build, check_fields, read_toml
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class RunConfig:
     structure: str | None = None
     temperature_K: float = 300.0
     pressure_bar: float | None = None
-    friction_per_ps: float = 1.0
+    friction_per_ps: float = 2.0
     outer_step_fs: float | None = None
     inner_step_fs: float | None = None
     hydrogen_mass_amu: float | None = None
@@ -100,8 +97,7 @@ class RunConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for field, kind in _kinds().items():
-            object.__setattr__(self, field, _checked(field, kind, getattr(self, field)))
+        check_fields(self)
         _check_values(self)
 
 
@@ -136,10 +132,11 @@ def load_recipe(name_or_path: str | Path) -> RunConfig:
     """
     path = Path(name_or_path)
     if path.suffix == ".toml" or path.is_file():
-        return _parse(_read(path), str(path), path.parent)
+        return _make(read_toml(path), str(path), path.parent)
     if str(name_or_path) in shipped_recipes():
         shipped = resources.files("openmm_innff") / "recipes" / f"{name_or_path}.toml"
-        return _parse(shipped.read_text(encoding="utf-8"), f"recipe '{name_or_path}'", None)
+        table = tomllib.loads(shipped.read_text(encoding="utf-8"))
+        return _make(table, f"recipe '{name_or_path}'", None)
     raise ConfigError(
         f"recipe: wanted one of the shipped ones ({', '.join(shipped_recipes())}) or the path "
         f"of a .toml file, found '{name_or_path}'"
@@ -172,64 +169,15 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"recipe: can't read '{path}': {reason}") from error
-
-
-def _parse(text: str, source: str, folder: Path | None) -> RunConfig:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source} is not valid TOML: {error}") from error
-    known = [field.name for field in dataclasses.fields(RunConfig)]
-    for key in table:
-        if key not in known:
-            raise ConfigError(f"{source}: unknown key '{key}'{_nearest(key, known)}")
+def _make(table: dict[str, Any], source: str, folder: Path | None) -> RunConfig:
     for key in ("structure", "rdf_reference", "model"):
         beside = folder / str(table[key]) if folder is not None and key in table else None
         if beside is not None and (key == "structure" or beside.is_file()):
             table[key] = str(beside.resolve())
     try:
-        return RunConfig(**table)
+        return build(RunConfig, table)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(known)}"
-
-
-def _kinds() -> dict[str, tuple[Any, bool]]:
-    """For each field its type, and whether None is allowed."""
-    kinds = {}
-    for name, hint in typing.get_type_hints(RunConfig).items():
-        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-        kinds[name] = (options[0], type(None) in options)
-    return kinds
-
-
-def _checked(field: str, kind: tuple[Any, bool], value: Any) -> Any:
-    """Value of the right type (an integer is a fine float, a list a fine tuple)."""
-    wanted, optional = kind
-    if value is None and optional:
-        return None
-    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise ConfigError(f"{field}: wanted a finite number, found {value}")
-        return float(value)
-    if typing.get_origin(wanted) is tuple:
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise ConfigError(f"{field}: wanted a list of texts, found {value!r}")
-    if isinstance(value, wanted) and not isinstance(value, bool):
-        return value
-    names = {float: "a number", int: "a whole number", str: "a text"}
-    raise ConfigError(f"{field}: wanted {names[wanted]}, found {value!r}")
 
 
 def _check_values(config: RunConfig) -> None:

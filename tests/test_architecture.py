@@ -21,7 +21,7 @@ MAX_EXPORTS = 12
 # Each module or subpackage imports only from lines above its own.
 LAYERS = (
     ("errors", "units"),
-    ("files", "elements", "interrupt"),
+    ("files", "elements", "interrupt", "settings"),
     ("plotstyle",),
     ("data",),
     ("nn",),

@@ -46,9 +46,9 @@ def test_files_are_sought_from_the_recipes_own_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("watres = 64", "unknown key 'watres'; did you mean 'waters'"),
+        ("watres = 64", "watres: unknown entry; did you mean 'waters'"),
         ("waters = 8\ntemperature = 300", "did you mean 'temperature_K'"),
-        ("xyz = 1", "unknown key 'xyz'; known keys: title, model"),
+        ("xyz = 1", "xyz: unknown entry; known: title, model"),
         ("waters = 'many'", "waters: wanted a whole number, found 'many'"),
         ("waters = true", "waters: wanted a whole number, found True"),
         ("waters = 8.5", "waters: wanted a whole number, found 8.5"),

@@ -1,11 +1,8 @@
 """What a run shows while it goes on: a progress bar, or now and then a line."""
 
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -103,37 +100,3 @@ class Display:
         fifths = _LINES_PER_STAGE * time_ps / total_ps + 1e-9
         before = _LINES_PER_STAGE * (time_ps - self._schedule.block_ps) / total_ps + 1e-9
         return int(fifths) > int(before)
-
-
-class StopRequest:
-    """Turns Ctrl-C, or a request to terminate, into a question that the run asks itself.
-
-    A second Ctrl-C stops at once.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.requested
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take over the signals meanwhile; does nothing outside the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in before:
-            signal.signal(number, self._note)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True

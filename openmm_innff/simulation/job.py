@@ -11,11 +11,12 @@ from openmm import app
 from rich.console import Console
 
 from openmm_innff.files import atomic_write
+from openmm_innff.interrupt import StopRequest
 from openmm_innff.model import Model, load_model
 from openmm_innff.recipe import RunConfig, write_recipe
 from openmm_innff.report import RunReport, write_report
 from openmm_innff.simulation.checkpoint import Checkpoint
-from openmm_innff.simulation.display import Display, StopRequest
+from openmm_innff.simulation.display import Display
 from openmm_innff.simulation.engine import Engine, Schedule, Stage
 from openmm_innff.simulation.folder import RECIPE, locked, open_folder, resume_command
 from openmm_innff.simulation.guard import Guard

@@ -1,17 +1,14 @@
 """Settings of a training run, read from TOML."""
 
 import dataclasses
-import difflib
 import os
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from openmm_innff.errors import ConfigError
 from openmm_innff.potential import ComponentConfig
-
-T = TypeVar("T")
+from openmm_innff.settings import build, read_toml
 
 
 @dataclass(frozen=True)
@@ -153,16 +150,9 @@ def load_config(path: str | os.PathLike[str]) -> TrainingConfig:
         If the file is missing, not TOML, or has an unknown, missing or impossible entry.
     """
     source = Path(path)
+    entries = read_toml(source)
     try:
-        text = source.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{source}: {error.strerror or error}") from error
-    try:
-        entries = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from error
-    try:
-        config = _build(TrainingConfig, entries, "")
+        config = build(TrainingConfig, entries)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
     return _resolve_paths(config, source.parent)
@@ -184,40 +174,3 @@ def _resolve_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:
         isolated_atoms=resolve(data.isolated_atoms),
     )
     return dataclasses.replace(config, data=resolved)
-
-
-def _build(kind: type[T], entries: dict[str, Any], where: str) -> T:
-    """Make a dataclass of a TOML table; unknown, missing and mistyped keys are errors."""
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for key, value in entries.items():
-        name = f"{where}{key}"
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(fields)}"
-            raise ConfigError(f"{name}: unknown entry{hint}")
-        values[key] = _convert(fields[key].type, value, name)
-    missing = [
-        f"{where}{name}"
-        for name, f in fields.items()
-        if name not in values
-        and f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise ConfigError(f"missing: {', '.join(missing)}")
-    return kind(**values)
-
-
-def _convert(kind: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{name}: wanted a table [{name}], found {value!r}")
-        return _build(kind, value, f"{name}.")  # type: ignore[arg-type]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    allowed = dict if kind == dict[str, Any] else kind
-    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
-        wanted = getattr(allowed, "__name__", str(allowed))
-        raise ConfigError(f"{name}: wanted {wanted}, found {value!r}")
-    return value

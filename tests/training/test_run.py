@@ -171,7 +171,7 @@ def test_double_precision_and_a_single_stage(small_config, tmp_path):
     [
         (("[optimizer]", "[optimiser]"), "optimiser: unknown entry; did you mean 'optimizer'"),
         (("fast_epochs", "fast_epoch"), r"optimizer\.fast_epoch: unknown entry; did you mean"),
-        (("cutoff = 3", 'cutoff = "3"'), r"slow\.cutoff: wanted float, found '3'"),
+        (("cutoff = 3", 'cutoff = "3"'), r"slow\.cutoff: wanted a number, found '3'"),
         (("cutoff = 3", "channels = 3"), r"missing: slow\.cutoff"),
         (('name = "springs"', ""), r"missing: card\.name"),
         (("[card]", "[card"), "not valid TOML"),
