@@ -3,8 +3,9 @@
 Resuming is exact: a run that was interrupted and one that never was take the same path, bit by
 bit. Positions, velocities and random numbers are in OpenMM's checkpoint, but a Context also has
 a memory that is not: neighbour lists (which order the terms of sums), adaptive barostats, code
-that is optimised while it runs. So after each checkpoint the Context is made anew from it, in
-the running program just as in one that resumes.
+that is optimised while it runs. So after each checkpoint the Context forgets what was before, in
+the running program just as in one that resumes. (What stays: TorchForce on a CPU now and then
+rounds the last bit otherwise in a new Context.)
 """
 
 import time
@@ -131,6 +132,7 @@ class Engine:
             for i in range(system.getNumParticles())
         )
         self._periodic = system.usesPeriodicBoundaryConditions()
+        self._has_barostat = any("Barostat" in force.getName() for force in system.getForces())
         if checkpoint is not None:
             check_readable_here(checkpoint, context, fingerprint)
         keep = checkpoint.sizes if checkpoint else None
@@ -255,10 +257,11 @@ class Engine:
         self._renew(checkpoint.state)
 
     def _renew(self, state: bytes) -> None:
-        """Make the Context anew from a checkpoint, without memory of what was before."""
+        """Go on from a checkpoint without memory of what was before."""
         self._last = f"at {self.describe(self.place)}, in '{self._folder}'"
         context = self._context
-        context.reinitialize()
+        if self._has_barostat:
+            context.reinitialize()  # its counters and step sizes are in no checkpoint
         context.loadCheckpoint(state)
         positions = context.getState(positions=True).getPositions(asNumpy=True)
         # Evaluations far from the checkpoint: neighbour lists will be built where it is.

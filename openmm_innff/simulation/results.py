@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import ctypes
 import dataclasses
 import json
 import os
@@ -175,13 +176,16 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep what compiled code prints (here the DCD reader, about its plugin) from the user."""
+    c_library = ctypes.CDLL(None)  # it has a buffer of its own
     sys.stdout.flush()
+    c_library.fflush(None)
     kept = os.dup(1)
     try:
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             yield
     finally:
+        c_library.fflush(None)
         os.dup2(kept, 1)
         os.close(kept)
 
