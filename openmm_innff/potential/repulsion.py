@@ -55,18 +55,17 @@ class CoreRepulsion(nn.Module):
         Tensor, shape (n,)
             In eV.
         """
-        reach = self.core.max()
-        if not squared.is_cuda and not bool((squared < reach * reach).any()):
+        scaled = squared * self._per_slot(self.core**-2, widths, counts)
+        # In most steps no pair is that close; asking a GPU would cost more than it saves.
+        if not squared.is_cuda and not bool((scaled < 1.0).any()):
             return squared.new_zeros([squared.shape[0]])
         strength = self._per_slot(self.strength, widths, counts)
-        core = self._per_slot(self.core, widths, counts)
         r = torch.sqrt(squared)
         x = r * self._per_slot(self.inverse_length, widths, counts)
         screening = torch.zeros_like(r)
         for amplitude, decay in self.terms:
             screening = screening + amplitude * torch.exp(-decay * x)
-        envelope = smooth_cutoff(squared / (core * core))
-        return 0.5 * (strength * screening * envelope / r).sum(1)
+        return 0.5 * (strength * screening * smooth_cutoff(scaled) / r).sum(1)
 
     def _per_slot(self, values: Tensor, widths: list[int], counts: list[int]) -> Tensor:
         """Spread a species-by-species matrix over the rows and slots of a table."""
