@@ -178,6 +178,17 @@ def _end_epoch(trainer: Trainer, log: TrainingLog) -> None:
     trainer.sums = type(trainer.sums)()
 
 
+def _shortest_distances(potential: Potential) -> dict[str, float]:
+    """Return the shortest distance seen in training for each pair of elements, in angstrom."""
+    core = potential.fast.repulsion.core
+    elements = potential.elements
+    return {
+        f"shortest_{elements[i]}-{elements[j]}_A": round(float(core[i, j]), 3)
+        for i in range(len(elements))
+        for j in range(i, len(elements))
+    }
+
+
 def _finish(
     trainer: Trainer,
     config: TrainingConfig,
@@ -198,7 +209,7 @@ def _finish(
         licence=config.card.licence,
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
-        valid_range=config.card.valid_range,
+        valid_range={**config.card.valid_range, **_shortest_distances(trainer.average)},
         training={
             "frames": len(training),
             "validation_frames": len(validation),
