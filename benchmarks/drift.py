@@ -1,8 +1,8 @@
 """Energy drift of multiple time steps in liquid water: shows which outer steps are safe.
 
-    python benchmarks/drift.py                           # shipped model, outer steps 1 to 4 fs
-    python benchmarks/drift.py --hydrogen-mass 3 --outer 2 4 6
-    python benchmarks/drift.py --write runs/x.innff --limit 0.01   # store the largest safe step
+    python benchmarks/drift.py                                      # the shipped model
+    python benchmarks/drift.py --hydrogen-mass 3 --steps 0.5/4 1/4    # inner/outer in fs
+    python benchmarks/drift.py --write runs/x.innff --limit 0.01    # store the last safe steps
 
 A box of 64 waters is equilibrated at 300 K; from the same positions and velocities it then runs at
 constant energy once per outer step. The drift is the slope of a straight line through the total
@@ -38,6 +38,7 @@ from openmm_innff.units import (
 OUTPUT = Path(__file__).with_suffix(".md")
 SAMPLE_FS = 20.0
 LAGS_FS = (1.0, 2.0, 4.0, 6.0)
+STEPS = ((1.0, 1.0), (1.0, 2.0), (0.5, 4.0), (0.5, 3.0), (0.5, 2.0))
 
 
 def main() -> None:
@@ -63,8 +64,7 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     safe = None
-    for outer in arguments.outer:
-        inner = outer / round(outer / arguments.inner)
+    for inner, outer in arguments.steps:
         drift, error, noise, temperature = constant_energy(system, state, outer, inner, arguments)
         line = (
             f"| {inner:g} | {outer:g} | {drift:.4f} ± {error:.4f} | {noise:.3f} "
@@ -95,9 +95,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--model", default="water-pbe0", help="shipped model or file")
     parser.add_argument("--waters", type=int, default=64)
-    parser.add_argument("--inner", type=float, default=0.5, help="inner step, fs")
-    parser.add_argument("--outer", type=float, nargs="+", default=[1.0, 2.0, 3.0, 4.0])
-    parser.add_argument("--length", type=float, default=10.0, help="ps per outer step")
+    parser.add_argument("--steps", type=steps, nargs="+", default=STEPS, metavar="INNER/OUTER")
+    parser.add_argument("--length", type=float, default=10.0, help="ps for each pair of steps")
     parser.add_argument("--equilibration", type=float, default=2.0, help="ps")
     parser.add_argument("--hydrogen-mass", type=float, default=None, help="amu")
     parser.add_argument("--precision", choices=("single", "double"), default="single")
@@ -107,6 +106,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write", type=Path, help="model file to write with the safe steps")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="Markdown table")
     return parser.parse_args()
+
+
+def steps(text: str) -> tuple[float, float]:
+    inner, outer = (float(part) for part in text.split("/"))
+    return inner, outer
 
 
 def describe(arguments: argparse.Namespace, model, n_atoms: int) -> str:

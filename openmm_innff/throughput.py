@@ -75,7 +75,7 @@ def measure_speeds(
 ) -> tuple[Speed, ...]:
     """Time single steps of 0.5 and 1 fs and multiple time steps, all with Langevin dynamics.
 
-    The three take turns, five times each, in segments of equal length in seconds, so that what
+    All take turns, five times each, in segments of equal length in seconds, so that what
     else the machine does hits all alike; the medians are compared. The evaluations are counted
     with forces that count, in the same two groups under the same integrators.
 
@@ -99,7 +99,7 @@ def measure_speeds(
     Returns
     -------
     tuple of Speed
-        The single steps, then the multiple time steps.
+        The single steps, multiple time steps with the other fast steps, then those asked for.
     """
     schemes = _schemes(temperature, friction, outer_step_fs, inner_step_fs)
     contexts, steps = [], []
@@ -130,14 +130,22 @@ def _schemes(
             lambda _: openmm.LangevinMiddleIntegrator(temperature, friction, step_fs * FS_TO_PS),
         )
 
-    multiple = _Scheme(
-        f"multiple time steps, {outer_step_fs:g} fs slow and {inner_step_fs:g} fs fast",
-        outer_step_fs,
-        lambda system: mts_langevin_integrator(
-            system, temperature, friction, outer_step_fs * FS_TO_PS, inner_step_fs * FS_TO_PS
-        ),
-    )
-    return [*map(single, SINGLE_STEPS_FS), multiple]
+    def multiple(step_fs: float) -> _Scheme:
+        return _Scheme(
+            f"multiple time steps, {outer_step_fs:g} fs slow and {step_fs:g} fs fast",
+            outer_step_fs,
+            lambda system: mts_langevin_integrator(
+                system, temperature, friction, outer_step_fs * FS_TO_PS, step_fs * FS_TO_PS
+            ),
+        )
+
+    # For each single step the multiple time steps that treat the fast forces just as finely.
+    others = [
+        step
+        for step in SINGLE_STEPS_FS
+        if step not in (inner_step_fs, outer_step_fs) and outer_step_fs % step == 0
+    ]
+    return [*map(single, SINGLE_STEPS_FS), *map(multiple, others), multiple(inner_step_fs)]
 
 
 def _steps_of(context: openmm.Context, seconds: float) -> int:

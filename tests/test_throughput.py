@@ -32,7 +32,7 @@ def test_costly_slow_force_makes_multiple_time_steps_faster() -> None:
     context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     context.setPositions(np.eye(3)[:2])
     context.setVelocities(np.zeros((2, 3)))
-    half, one, multiple = measure_speeds(
+    half, one, coarser, multiple = measure_speeds(
         system,
         context.getState(positions=True, velocities=True),
         temperature=300.0,
@@ -46,8 +46,10 @@ def test_costly_slow_force_makes_multiple_time_steps_faster() -> None:
     assert (half.fast_per_ps, half.slow_per_ps) == pytest.approx((2000, 2000))
     assert (one.fast_per_ps, one.slow_per_ps) == pytest.approx((1000, 1000))
     assert (multiple.fast_per_ps, multiple.slow_per_ps) == pytest.approx((2000, 500))
+    assert (coarser.fast_per_ps, coarser.slow_per_ps) == pytest.approx((1000, 500))
     assert half.name == "single step, 0.5 fs"
+    assert coarser.name == "multiple time steps, 2 fs slow and 1 fs fast"
     # 4 fast + 4 slow evaluations against 4 fast + 1 slow one: 3.5; a busy machine may blur it.
     assert 2.0 < multiple.ns_per_day / half.ns_per_day < 5.0
-    for speed in (half, one, multiple):
+    for speed in (half, one, coarser, multiple):
         assert speed.slowest <= speed.ns_per_day <= speed.fastest

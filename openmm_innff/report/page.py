@@ -181,9 +181,10 @@ def _speed(report: RunReport) -> list[str]:
         _table(head, rows),
         _note(
             "Measured at the end of this run with the same System, positions and thermostat: "
-            "short segments of equal duration, the three in turn, five times each; medians, and "
+            "short segments of equal duration, all in turn, five times each; medians, and "
             "the range as a line. Evaluations are counted as they happen. Nothing is written "
-            "meanwhile, so the run itself is a little slower."
+            "meanwhile, so the run itself is a little slower. Like is compared with like where the "
+            "fast step is the single step; the last row is how this run was made."
         ),
     ]
 

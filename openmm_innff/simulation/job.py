@@ -29,7 +29,7 @@ from openmm_innff.simulation.results import (
     save_speeds,
 )
 from openmm_innff.simulation.start import Setup, resolve_files, set_up, start
-from openmm_innff.throughput import Speed, measure_speeds
+from openmm_innff.throughput import SINGLE_STEPS_FS, Speed, measure_speeds
 
 REPORT = "report.html"
 TOPOLOGY = "topology.pdb"
@@ -222,10 +222,10 @@ def _conclude(console: Console, report: RunReport, folder: Path, config: RunConf
         lines.append(("g(r)", f"agreement with the reference data: {found}"))
     speed = f"{report.run_speed:.3g} ns/day"
     if report.speeds:
-        multiple, *singles = report.speeds[-1], *report.speeds[:-1]
+        multiple = report.speeds[-1]
         gains = " and ".join(
             f"{multiple.ns_per_day / single.ns_per_day:.2f} times as fast as {single.name}"
-            for single in singles
+            for single in report.speeds[: len(SINGLE_STEPS_FS)]
         )
         speed += f"; multiple time steps are {gains}"
     lines.append(("Speed", speed))
