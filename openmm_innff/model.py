@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,7 @@ class Model:
 
 def shipped_models() -> dict[str, Path]:
     """Return the models that come with the package, by name."""
-    folder = Path(str(resources.files("openmm_innff"))) / "models"
+    folder = Path(__file__).parent / "models"
     return {file.stem: file for file in sorted(folder.glob(f"*{SUFFIX}"))}
 
 

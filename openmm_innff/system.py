@@ -23,6 +23,7 @@ def create_system(
     *,
     backend: Backend = "auto",
     precision: Precision = "single",
+    engine: str = "auto",
     split: bool = True,
     fast_group: int = FAST,
     slow_group: int = SLOW,
@@ -42,7 +43,7 @@ def create_system(
         Atoms, bonds and box. Bonds have no energy here, but they tell barostats which atoms make
         up a molecule, each of which is moved as a whole. Start with whole molecules, then, not
         cut by the faces of the box; where they are does not matter.
-    backend, precision, skin
+    backend, precision, engine, skin
         As for :func:`openmm_innff.forces.make_force`.
     split
         Whether the fast and slow parts are Forces of their own, in ``fast_group`` and
@@ -98,6 +99,7 @@ def create_system(
             force_group=group,
             skin=skin,
             precision=precision,
+            engine=engine,
             reference_energies=reference_energies and part != "slow",
         )
         system.addForce(force)

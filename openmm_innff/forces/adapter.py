@@ -16,8 +16,8 @@ class Adapter(nn.Module):
     Parameters
     ----------
     evaluator
-        Module of (positions (N, 3) angstrom, box (3, 3) angstrom) that returns the energy in eV
-        and the forces (N, 3) in eV/angstrom.
+        Module whose ``evaluate`` takes positions (N, 3) and box (3, 3) in angstrom, and returns
+        the energy in eV, the forces (N, 3) in eV/angstrom, and the message of an error or "".
     n_particles
         Number of particles of the System.
     atoms
@@ -65,7 +65,11 @@ class Adapter(nn.Module):
         if box is None:
             box = torch.zeros(3, 3, dtype=positions.dtype, device=positions.device)
         chosen = positions if self.all_atoms else positions.index_select(0, self.atoms)
-        energy, forces = self.evaluator(chosen * self.length_unit, box * self.length_unit)
+        energy, forces, fault = self.evaluator.evaluate(
+            chosen * self.length_unit, box * self.length_unit
+        )
+        if len(fault) > 0:
+            raise RuntimeError(fault)
         energy = self.energy_unit * (energy.to(torch.float64) + self.energy_shift)
         forces = self.force_unit * forces.to(positions.dtype)
         if not self.all_atoms:

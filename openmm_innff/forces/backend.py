@@ -20,6 +20,7 @@ import torch  # before openmm: openmmtorch's libraries need those that torch loa
 # isort: split
 import openmm
 
+from openmm_innff.engine.library import library
 from openmm_innff.errors import BackendError
 
 Backend = Literal["auto", "torch", "python"]
@@ -29,8 +30,14 @@ _WHEEL_NEEDS_OPENMM = {"1.5": (8, 5)}
 
 
 def default_backend() -> Literal["torch", "python"]:
-    """Return `torch` where a working openmmtorch is installed, else `python`."""
-    return "python" if torch_obstacle() else "torch"
+    """Return `torch` where a working openmmtorch is installed, else `python`.
+
+    Without CUDA, `python` is quicker where the compiled engine is there: it needs no torch.
+    """
+    lean = hasattr(openmm, "PythonForce") and library() is not None
+    if torch_obstacle() or (lean and not torch.cuda.is_available()):
+        return "python"
+    return "torch"
 
 
 def resolve_backend(backend: Backend) -> Literal["torch", "python"]:

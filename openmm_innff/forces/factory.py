@@ -33,6 +33,7 @@ def make_force(
     force_group: int | None = None,
     skin: float = 0.5,
     precision: Precision = "single",
+    engine: str = "auto",
     reference_energies: bool = False,
 ) -> Force:
     """Make a Force of the fast part, the slow part or the total of a potential.
@@ -60,6 +61,8 @@ def make_force(
     precision
         `single` or `double`: of the network; positions and energies are handled in double
         wherever the platform provides it.
+    engine
+        `compiled`, `torch`, or `auto`: compiled where it is installed. On CUDA, torch.
     reference_energies
         Whether to add the reference energies of the elements to the energy.
 
@@ -87,7 +90,7 @@ def make_force(
             "give atoms, the indices of these atoms in the System"
         )
     evaluator = potential.evaluator(
-        part, atomic_numbers, periodic=periodic, skin=skin, dtype=_DTYPES[precision]
+        part, atomic_numbers, periodic=periodic, skin=skin, dtype=_DTYPES[precision], engine=engine
     )
     shift = potential.reference_energy(atomic_numbers) if reference_energies else 0.0
     adapter = Adapter(evaluator, n_particles or len(atomic_numbers), indices, shift).cpu()

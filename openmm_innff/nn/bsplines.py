@@ -9,9 +9,6 @@ Splines, Springer 1978, doi:10.1007/978-1-4612-6333-3).
 import torch
 from torch import Tensor
 
-SUPPORT = 4
-"""Number of nodal values that act at one point."""
-
 
 def node_count(intervals: int) -> int:
     """Return the number of nodal values on a grid of ``intervals`` intervals."""
@@ -40,23 +37,3 @@ def bspline_weights(t: Tensor) -> list[Tensor]:
         0.5 * (t + t2 - t3) + sixth,
         t3 * sixth,
     ]
-
-
-def spread(weights: Tensor, cell: Tensor, nodes: int) -> Tensor:
-    """Place the weights of the acting nodes among all nodes.
-
-    Parameters
-    ----------
-    weights : Tensor, shape (..., 4)
-    cell : Tensor, shape (...), int64
-        Interval of each point, which is its first acting node.
-    nodes : int
-        Number of nodes.
-
-    Returns
-    -------
-    Tensor, shape (..., nodes)
-    """
-    columns = cell.unsqueeze(-1) + torch.arange(weights.shape[-1], device=cell.device)
-    full = torch.zeros(cell.shape + torch.Size([nodes]), dtype=weights.dtype, device=weights.device)
-    return full.scatter(-1, columns, weights)

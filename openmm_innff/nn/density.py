@@ -12,7 +12,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from openmm_innff.nn.bsplines import bspline_weights, spread
 from openmm_innff.nn.interpolant import smooth_nodal_values
 
 
@@ -20,61 +19,6 @@ def smooth_cutoff(squared: Tensor) -> Tensor:
     """Return (1 - q^2)^3 for q < 1, else 0, from q^2: smooth everywhere, C2 at q = 1."""
     p = (1.0 - squared).clamp(min=0.0)
     return p * p * p
-
-
-class RadialBasis(nn.Module):
-    """Cubic B-splines on a warped grid of distances, times the cutoff function.
-
-    The grid is uniform in log(1 + (r / warp)^2), which is smooth for every r >= 0 and puts the
-    nodes where bonds and contacts are rather than inside the atomic cores.
-
-    Parameters
-    ----------
-    cutoff : float
-        Distance in angstrom at which everything vanishes, with its second derivative.
-    nodes : int
-        Number of nodal values.
-    warp : float
-        Distance in angstrom where the grid is densest.
-    """
-
-    def __init__(self, cutoff: float, nodes: int, warp: float) -> None:
-        super().__init__()
-        self.nodes = nodes
-        self.inverse_warp2 = warp**-2
-        self.inverse_cutoff2 = cutoff**-2
-        self.density = (nodes - 3) / math.log1p((cutoff / warp) ** 2)
-
-    def forward(self, squared: Tensor) -> Tensor:
-        """Return the basis, shape (..., g), at squared distances in square angstrom."""
-        grid = torch.log1p(squared * self.inverse_warp2) * self.density
-        cell = grid.detach().floor().clamp(0.0, float(self.nodes - 4))
-        envelope = smooth_cutoff(squared * self.inverse_cutoff2)
-        weights = [weight * envelope for weight in bspline_weights(grid - cell)]
-        return spread(torch.stack(weights, dim=-1), cell.to(torch.int64), self.nodes)
-
-
-def nodal_density(harmonics: Tensor, basis: Tensor, widths: list[int]) -> Tensor:
-    """Sum harmonics times basis over the neighbours of each species.
-
-    Parameters
-    ----------
-    harmonics : Tensor, shape (lm, n, m)
-        Y_lm of the m neighbour slots of n atoms; the slots are grouped by species.
-    basis : Tensor, shape (n, m, g)
-        Radial basis of the slots (zero in empty ones).
-    widths : list of int
-        Number of slots of each species; their sum is m.
-
-    Returns
-    -------
-    Tensor, shape (lm, n, s * g)
-    """
-    blocks: list[Tensor] = []
-    basis_blocks = basis.split(widths, 1)
-    for s, block in enumerate(harmonics.split(widths, 2)):
-        blocks.append(torch.bmm(block.transpose(0, 1), basis_blocks[s]))
-    return torch.cat(blocks, dim=2).transpose(0, 1)
 
 
 class ChannelMixing(nn.Module):

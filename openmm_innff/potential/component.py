@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from openmm_innff.nn.density import ChannelMixing, RadialBasis, nodal_density
-from openmm_innff.nn.harmonics import spherical_harmonics
+from openmm_innff.engine import reference
+from openmm_innff.engine.density import Grid, nodal_density
+from openmm_innff.neighbors import PairList
+from openmm_innff.nn.density import ChannelMixing
 from openmm_innff.nn.invariants import Invariants, invariant_count
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.config import ComponentConfig
 from openmm_innff.potential.repulsion import CoreRepulsion
-
-TINY = 1e-12  # square angstrom: keeps the direction of coincident atoms finite
 
 
 class Component(nn.Module):
@@ -39,11 +39,12 @@ class Component(nn.Module):
         super().__init__()
         species = len(numbers)
         inputs = invariant_count(config.l_max, config.channels)
+        self.config = config
         self.cutoff = config.cutoff
-        self.tiny = TINY
+        self.tiny = reference.TINY
         self.repulsive = repulsive
-        self.l_max = config.l_max
-        self.radial = RadialBasis(config.cutoff, config.nodes, config.warp)
+        self.n_species, self.l_max, self.nodes = species, config.l_max, config.nodes
+        self.warp = config.warp
         self.mixing = ChannelMixing(
             species, config.l_max, config.nodes, config.radials, config.channels, generator
         )
@@ -52,38 +53,52 @@ class Component(nn.Module):
         self.repulsion = CoreRepulsion(numbers if repulsive else [])
         self.register_buffer("scale", torch.ones(()))
 
-    def forward(self, vectors: Tensor, widths: list[int], counts: list[int]) -> Tensor:
+    def forward(
+        self, positions: Tensor, pairs: PairList, species: Tensor, counts: list[int]
+    ) -> Tensor:
         """Return the energies of the atoms.
 
         Parameters
         ----------
-        vectors : Tensor, shape (3, n, m)
-            Vectors to the neighbour slots in angstrom, in the order of a `NeighborTable`.
-        widths, counts : list of int
-            Slots and rows per species.
+        positions : Tensor, shape (N, 3), float64
+            In angstrom, atoms sorted by species.
+        pairs : PairList
+        species : Tensor, shape (N,), int64
+            Ascending.
+        counts : list of int
+            Atoms of each species.
 
         Returns
         -------
-        Tensor, shape (n,)
-            In eV, atoms sorted by species.
+        Tensor, shape (N,), float64
+            In eV.
         """
-        x, y, z = vectors.unbind(0)
-        squared = x * x + y * y + z * z + self.tiny
-        density = self._density(x, y, z, squared, widths)
-        invariants = self.products(self.mixing(density, counts))
-        energies = self.readout(invariants, counts) * self.scale
+        density = self.density(positions, pairs, species)
+        energies = self.atomic_energies(density, counts).to(positions.dtype)
         if self.repulsive:
-            energies = energies + self.repulsion(squared, widths, counts)
+            energies = energies + self.repulsion(positions, pairs, species, self.tiny)
         return energies
 
-    def density(self, vectors: Tensor, widths: list[int]) -> Tensor:
-        """Return the nodal density, shape (lm, n, s * g), of vectors of shape (3, n, m)."""
-        x, y, z = vectors.unbind(0)
-        return self._density(x, y, z, x * x + y * y + z * z + self.tiny, widths)
+    def density(self, positions: Tensor, pairs: PairList, species: Tensor) -> Tensor:
+        """Return the nodal density, shape (lm, N, s * g)."""
+        features = torch.ones_like(species, dtype=self.scale.dtype).unsqueeze(1)
+        if torch.jit.is_scripting():
+            return reference.nodal_density(
+                positions,
+                pairs.offsets,
+                pairs.starts,
+                pairs.second,
+                species,
+                features,
+                self.n_species,
+                self.l_max,
+                self.nodes,
+                self.cutoff,
+                self.warp,
+            )
+        grid = Grid(self.n_species, self.l_max, self.nodes, self.cutoff, self.warp)
+        return nodal_density(positions, pairs, species, features, grid)
 
-    def _density(
-        self, x: Tensor, y: Tensor, z: Tensor, squared: Tensor, widths: list[int]
-    ) -> Tensor:
-        inverse = torch.rsqrt(squared)
-        harmonics = spherical_harmonics(x * inverse, y * inverse, z * inverse, self.l_max)
-        return nodal_density(harmonics, self.radial(squared), widths)
+    def atomic_energies(self, density: Tensor, counts: list[int]) -> Tensor:
+        """Return energies, shape (N,), of densities (lm, N, s * g), without core repulsion."""
+        return self.readout(self.products(self.mixing(density, counts)), counts) * self.scale

@@ -1,17 +1,14 @@
-"""Energy and forces for molecular dynamics, with neighbour tables that are kept and reused."""
+"""Energy and forces for molecular dynamics, with neighbour lists that are kept and reused."""
+
+import uuid
 
 import torch
 from torch import Tensor, nn
 
-from openmm_innff.neighbors import (
-    NeighborTable,
-    box_widths,
-    build_table,
-    find_pairs,
-    table_forces,
-    table_vectors,
-)
+from openmm_innff.engine import dynamics  # it registers innff::evaluate
+from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.folded import core_of, fold, shape_of
 
 
 def _required(gradient: Tensor | None) -> Tensor:
@@ -24,30 +21,58 @@ def _required(gradient: Tensor | None) -> Tensor:
 class ComponentEvaluator(nn.Module):
     """Energy and forces of one component for a fixed set of atoms.
 
-    The table holds all pairs within cutoff + skin; it is built again when an atom has moved half
+    The list holds all pairs within cutoff + skin; it is built again when an atom has moved half
     the skin or the box has changed, so the numbers never depend on when that happened.
+
+    Parameters
+    ----------
+    component : Component
+    species : Tensor, shape (N,), int64
+    periodic : bool
+    skin : float
+        In angstrom.
+    compiled : bool
+        Whether the compiled engine does the work where the positions are on the CPU.
     """
 
-    table: NeighborTable
+    pairs: PairList
     species: Tensor
+    order: Tensor
+    folded: list[Tensor]
+    core: list[Tensor]
 
     def __init__(
-        self, component: Component, species: Tensor, n_species: int, periodic: bool, skin: float
+        self, component: Component, species: Tensor, periodic: bool, skin: float, compiled: bool
     ) -> None:
         super().__init__()
         self.component = component
-        self.n_species = n_species
         self.periodic = periodic
         self.cutoff = component.cutoff
         self.skin = skin
-        self.register_buffer("species", species)
+        order = torch.argsort(species, stable=True)
+        self.register_buffer("order", order)
+        self.register_buffer("species", species[order])
+        self.counts: list[int] = torch.bincount(
+            species, minlength=component.readout.species
+        ).tolist()
         empty = torch.zeros(0, dtype=torch.int64)
-        self.table = NeighborTable(empty, empty, torch.zeros(0, dtype=torch.float64), [], [])
-        self.table_positions = torch.zeros(0, 3, dtype=torch.float64)
-        self.table_box = torch.zeros(3, 3, dtype=torch.float64)
+        self.pairs = PairList(empty, empty, torch.zeros(0, 3, dtype=torch.float64))
+        self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
+        self.list_box = torch.zeros(3, 3, dtype=torch.float64)
 
-    def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
-        """Return energy (0-d, float64, eV) and forces (N, 3) in eV/angstrom.
+        self.compiled = compiled
+        self.key = str(uuid.uuid4())
+        self.unknown = dynamics.UNKNOWN
+        shape, core = shape_of(component), core_of(component)
+        with torch.no_grad():
+            self.folded = [p.contiguous().clone() for p in fold(component)]
+        self.core = [] if core is None else [t.clone() for t in core]
+        self.all_species = species.clone()
+        self.sizes: list[int] = list(shape[:6])
+        self.lengths: list[float] = [*shape[6:], skin]
+
+    def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:
+        """Return energy (0-d, float64, eV), forces (N, 3) in eV/angstrom, and any fault.
 
         Parameters
         ----------
@@ -56,44 +81,66 @@ class ComponentEvaluator(nn.Module):
         box : Tensor, shape (3, 3), float64
             Box vectors as rows, in angstrom.
         """
+        if self.compiled and not positions.is_cuda:
+            energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
+            if fault == self.unknown:
+                fault = torch.ops.innff.prepare(
+                    self.key,
+                    self.folded,
+                    self.core,
+                    self.all_species,
+                    self.sizes,
+                    self.lengths,
+                    self.periodic,
+                )
+                if len(fault) == 0:
+                    energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
+            return energy, forces, fault
         if self._is_stale(positions, box):
+            fault = geometry_fault(positions, box, self.periodic, self.cutoff)
+            if len(fault) > 0:
+                return positions.new_zeros([]), torch.zeros_like(positions), fault
             self._rebuild(positions, box)
-        table = self.table
-        vectors = table_vectors(table, positions).to(self.component.scale.dtype).contiguous()
-        vectors = vectors.detach().requires_grad_(True)
-        energies = self.component(vectors, table.widths, table.counts)
-        energy = energies.sum(dtype=torch.float64)
-        gradient = torch.autograd.grad([energy], [vectors])[0]
-        return energy.detach(), table_forces(table, _required(gradient))
+        here = positions.index_select(0, self.order).detach().requires_grad_(True)
+        energy = self.component(here, self.pairs, self.species, self.counts).sum()
+        gradient = _required(torch.autograd.grad([energy], [here])[0])
+        forces = torch.zeros_like(positions).index_copy(0, self.order, -gradient)
+        return energy.detach(), forces, ""
+
+    @torch.jit.unused
+    def compiled_object(self) -> dynamics.Dynamics:
+        """Return the compiled object that does the work, for calls without torch."""
+        found = dynamics.find(self.key)
+        if found is None:
+            fault = dynamics.prepare(
+                self.key,
+                self.folded,
+                self.core,
+                self.all_species,
+                self.sizes,
+                self.lengths,
+                self.periodic,
+            )
+            if fault:
+                raise RuntimeError(fault)
+            return self.compiled_object()
+        return found
 
     def _is_stale(self, positions: Tensor, box: Tensor) -> bool:
-        if self.table_positions.shape != positions.shape:
+        if self.list_positions.shape != positions.shape:
             return True
-        if self.table_positions.device != positions.device:
+        if self.list_positions.device != positions.device:
             return True
-        if self.periodic and not torch.equal(box, self.table_box):
+        if self.periodic and not torch.equal(box, self.list_box):
             return True
-        moved = (positions - self.table_positions).square().sum(-1).max()
+        moved = (positions - self.list_positions).square().sum(-1).max()
         return not bool(moved <= 0.25 * self.skin * self.skin)  # true for NaN as well
 
     def _rebuild(self, positions: Tensor, box: Tensor) -> None:
-        if not bool(torch.isfinite(positions).all()):
-            atom = int(torch.where(~torch.isfinite(positions).all(1))[0][0])
-            raise RuntimeError(f"positions: wanted finite numbers, found NaN or inf at atom {atom}")
-        reach = self.cutoff + self.skin
-        if self.periodic:
-            narrowest = float(box_widths(box).min())
-            if not narrowest >= 2.0 * self.cutoff:
-                wanted = round(2000.0 * self.cutoff) / 1000.0
-                found = round(1000.0 * narrowest) / 1000.0
-                raise RuntimeError(
-                    f"box: wanted a width of at least twice the cutoff, {wanted} angstrom, "
-                    f"found {found} angstrom; use a larger box"
-                )
-        pairs = find_pairs(positions, box, self.periodic, reach)
-        self.table = build_table(self.species, pairs, self.n_species, 2.0 * reach)
-        self.table_positions = positions.clone()
-        self.table_box = box.clone()
+        here = positions.index_select(0, self.order)
+        self.pairs = find_pairs(here, box, self.periodic, self.cutoff + self.skin)
+        self.list_positions = positions.clone()
+        self.list_box = box.clone()
 
 
 class Evaluator(nn.Module):
@@ -122,20 +169,34 @@ class Evaluator(nn.Module):
         -------
         energy : Tensor, 0-d, float64
             In eV, without the reference energies of the elements.
-        forces : Tensor, shape (N, 3)
-            In eV/angstrom, in the precision of the evaluator.
+        forces : Tensor, shape (N, 3), float64
+            In eV/angstrom.
 
         Raises
         ------
         RuntimeError
             If a position is not finite or the box is narrower than twice the cutoff.
         """
+        energy, forces, fault = self.evaluate(positions, box)
+        if len(fault) > 0:
+            raise RuntimeError(fault)
+        return energy, forces
+
+    @torch.jit.export
+    def evaluate(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:
+        """Return energy, forces and, instead of raising an error, its message.
+
+        An error raised deep inside a frozen TorchScript module, as TorchForce makes it, can end
+        the process (torch 2.9): whoever scripts this should raise at the top.
+        """
         positions = positions.detach().to(torch.float64)
         box = box.detach().to(torch.float64)
-        energies: list[Tensor] = []
-        forces: list[Tensor] = []
+        total = torch.zeros([], dtype=torch.float64, device=positions.device)
+        forces = torch.zeros_like(positions)
         for component in self.components:
-            energy, force = component(positions, box)
-            energies.append(energy)
-            forces.append(force)
-        return torch.stack(energies).sum(), torch.stack(forces).sum(0)
+            energy, force, fault = component(positions, box)
+            if len(fault) > 0:
+                return total, forces, fault
+            total = total + energy
+            forces = forces + force
+        return total, forces, ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from openmm_innff.elements import SYMBOLS, atomic_number
+from openmm_innff.engine.library import resolve_engine
 from openmm_innff.errors import UnsupportedElementError
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.config import PotentialConfig
@@ -95,6 +96,7 @@ class Potential(nn.Module):
         periodic: bool,
         skin: float = 0.5,
         dtype: torch.dtype = torch.float32,
+        engine: str = "auto",
     ) -> Evaluator:
         """Return a scriptable module that evaluates a part for fixed atoms.
 
@@ -109,14 +111,15 @@ class Potential(nn.Module):
             Extra range of the neighbour tables in angstrom.
         dtype : torch.dtype
             Precision of the network; positions are always handled in double.
+        engine : str
+            "compiled", "torch", or "auto": compiled where it is installed. On CUDA, torch.
         """
         if skin < 0:
             raise ValueError(f"skin: wanted at least 0 angstrom, found {skin}")
+        compiled = resolve_engine(engine) == "compiled"
         species = self.species_index(atomic_numbers)
         evaluators = []
         for component in self.components(part):
             frozen = copy.deepcopy(component).to(dtype).eval().requires_grad_(False)
-            evaluators.append(
-                ComponentEvaluator(frozen, species, len(self.elements), periodic, skin)
-            )
+            evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, compiled))
         return Evaluator(evaluators)

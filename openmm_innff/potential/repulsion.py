@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from openmm_innff.neighbors import PairList, first_atoms
 from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.units import COULOMB_EV_ANGSTROM
 
@@ -42,33 +43,37 @@ class CoreRepulsion(nn.Module):
         self.terms = list(zip(AMPLITUDES, DECAYS, strict=True))
         self.register_buffer("core", torch.full((len(numbers), len(numbers)), DEFAULT_CORE))
 
-    def forward(self, squared: Tensor, widths: list[int], counts: list[int]) -> Tensor:
+    def forward(self, positions: Tensor, pairs: PairList, species: Tensor, tiny: float) -> Tensor:
         """Return half of the repulsion of each atom's pairs.
 
         Parameters
         ----------
-        squared : Tensor, shape (n, m)
-            Squared distances in square angstrom, in the order of a `NeighborTable`.
+        positions : Tensor, shape (N, 3), float64
+            In angstrom.
+        pairs : PairList
+        species : Tensor, shape (N,), int64
+        tiny : float
+            Added to squared distances, in square angstrom.
 
         Returns
         -------
-        Tensor, shape (n,)
+        Tensor, shape (N,), float64
             In eV.
         """
-        scaled = squared * self._per_slot(self.core**-2, widths, counts)
+        first = first_atoms(pairs)
+        kind = species.index_select(0, first) * self.core.shape[0]
+        kind = kind + species.index_select(0, pairs.second)
+        between = positions.index_select(0, pairs.second) - positions.index_select(0, first)
+        squared = (between + pairs.offsets).square().sum(1) + tiny
+        scaled = squared * (self.core**-2).to(squared.dtype).reshape(-1).index_select(0, kind)
+        energies = torch.zeros_like(positions[:, 0])
         # In most steps no pair is that close; asking a GPU would cost more than it saves.
         if not squared.is_cuda and not bool((scaled < 1.0).any()):
-            return squared.new_zeros([squared.shape[0]])
-        strength = self._per_slot(self.strength, widths, counts)
+            return energies
         r = torch.sqrt(squared)
-        x = r * self._per_slot(self.inverse_length, widths, counts)
+        x = r * self.inverse_length.to(r.dtype).reshape(-1).index_select(0, kind)
         screening = torch.zeros_like(r)
         for amplitude, decay in self.terms:
             screening = screening + amplitude * torch.exp(-decay * x)
-        return 0.5 * (strength * screening * smooth_cutoff(scaled) / r).sum(1)
-
-    def _per_slot(self, values: Tensor, widths: list[int], counts: list[int]) -> Tensor:
-        """Spread a species-by-species matrix over the rows and slots of a table."""
-        columns = [values[:, k : k + 1].expand(-1, w) for k, w in enumerate(widths)]
-        wide = torch.cat(columns, dim=1)
-        return torch.cat([wide[k : k + 1].expand(c, -1) for k, c in enumerate(counts)], dim=0)
+        strength = self.strength.to(r.dtype).reshape(-1).index_select(0, kind)
+        return energies.index_add(0, first, 0.5 * strength * screening * smooth_cutoff(scaled) / r)

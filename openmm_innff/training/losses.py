@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from openmm_innff.neighbors import table_forces
+from openmm_innff.neighbors import PairList
 from openmm_innff.potential import Potential
 from openmm_innff.potential.component import Component
-from openmm_innff.training.batch import Batch, TableInput
+from openmm_innff.potential.trainable import component_forces
+from openmm_innff.training.batch import Batch
 from openmm_innff.training.config import SmoothnessConfig
 from openmm_innff.units import AMU_A2_PER_FS2_TO_EV, KB_EV_PER_K
 
@@ -23,34 +24,42 @@ class LossTerms:
     change: Tensor | None = None
 
 
-def component_forces(
-    component: Component, item: TableInput, vectors: Tensor, differentiable: bool
+def frame_energies(batch: Batch, energies: Tensor) -> Tensor:
+    """Sum the energies of the atoms of each frame, shape (F,)."""
+    zeros = torch.zeros(len(batch.sizes), dtype=energies.dtype)
+    return zeros.index_add(0, batch.frame, energies)
+
+
+def part_forces(
+    potential: Potential,
+    part: str,
+    batch: Batch,
+    positions: Tensor,
+    differentiable: bool,
+    engine: str = "auto",
 ) -> tuple[Tensor, Tensor]:
-    """Return atomic energies (rows of the table), eV, and forces (N, 3), eV/angstrom."""
-    vectors = vectors.detach().requires_grad_(True)
-    energies = component(vectors, item.table.widths, item.table.counts)
-    (gradient,) = torch.autograd.grad(energies.sum(), vectors, create_graph=differentiable)
-    return energies, table_forces(item.table, gradient)
-
-
-def frame_energies(batch: Batch, item: TableInput, energies: Tensor) -> Tensor:
-    """Sum the energies of a table's rows over each frame, shape (F,)."""
-    rows = batch.frame.index_select(0, item.table.centers)
-    return torch.zeros(len(batch.sizes), dtype=energies.dtype).index_add(0, rows, energies)
+    """Return the atomic energies (N,) and forces (N, 3) of the fast or the slow part."""
+    component: Component = getattr(potential, part)
+    pairs: PairList = getattr(batch, part)
+    return component_forces(
+        component, positions, pairs, batch.species, differentiable=differentiable, engine=engine
+    )
 
 
 def evaluate_batch(
-    potential: Potential, batch: Batch, parts: tuple[str, ...], differentiable: bool
+    potential: Potential,
+    batch: Batch,
+    parts: tuple[str, ...],
+    differentiable: bool,
+    engine: str = "auto",
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return energies (F,), forces (N, 3), and the forces of the slow part if it takes part."""
     energy = torch.zeros(len(batch.sizes), dtype=batch.forces.dtype)
     forces = torch.zeros_like(batch.forces)
     slow = None
     for part in parts:
-        item: TableInput = getattr(batch, part)
-        component: Component = getattr(potential, part)
-        atomic, own = component_forces(component, item, item.vectors, differentiable)
-        energy = energy + frame_energies(batch, item, atomic)
+        atomic, own = part_forces(potential, part, batch, batch.positions, differentiable, engine)
+        energy = energy + frame_energies(batch, atomic)
         forces = forces + own
         if part == "slow":
             slow = own
@@ -73,13 +82,14 @@ def slow_change(
     slow_forces: Tensor,
     smoothness: SmoothnessConfig,
     generator: torch.Generator,
+    engine: str = "auto",
 ) -> Tensor:
     """Return the mean squared change of the slow force along v tau, in (eV/angstrom)^2.
 
     Divided by tau^2 it is a stochastic, mass-weighted norm of the slow Hessian.
     """
-    vectors = batch.slow.displaced(thermal_shifts(batch, smoothness, generator))
-    _, moved = component_forces(potential.slow, batch.slow, vectors, differentiable=True)
+    moved_to = batch.positions + thermal_shifts(batch, smoothness, generator)
+    _, moved = part_forces(potential, "slow", batch, moved_to, True, engine)
     return (moved - slow_forces).square().mean()
 
 
@@ -89,13 +99,14 @@ def batch_loss(
     parts: tuple[str, ...],
     smoothness: SmoothnessConfig | None,
     generator: torch.Generator,
+    engine: str = "auto",
 ) -> LossTerms:
     """Return the terms of the loss; ``smoothness`` of None leaves the penalty out."""
-    energy, forces, slow = evaluate_batch(potential, batch, parts, differentiable=True)
+    energy, forces, slow = evaluate_batch(potential, batch, parts, True, engine)
     residual = (energy - batch.energies.to(energy.dtype)) / torch.sqrt(batch.sizes)
     change = None
     if smoothness is not None and slow is not None:
-        change = slow_change(potential, batch, slow, smoothness, generator)
+        change = slow_change(potential, batch, slow, smoothness, generator, engine)
     return LossTerms(
         force=(forces - batch.forces).square().mean(),
         energy=residual.square().mean(),

@@ -104,15 +104,13 @@ class Trainer:
 
     def _prepare(self) -> None:
         """Calibrate the fast part and the core radii; in a one-stage run the slow part too."""
-        inputs = [batch.fast for batch in self.training]
-        set_cores(self.potential.fast.repulsion.core, inputs, self.potential.cutoff("fast"))
-        calibrate(self.potential.fast, inputs[:CALIBRATION_FRAMES], self.force_scale)
+        set_cores(self.potential, self.training)
+        calibrate(self.potential, "fast", self.training[:CALIBRATION_FRAMES], self.force_scale)
         if self.stage == "joint":
             self._calibrate_slow(self.force_scale)
 
     def _calibrate_slow(self, scale: float) -> None:
-        inputs = [batch.slow for batch in self.training[:CALIBRATION_FRAMES]]
-        calibrate(self.potential.slow, inputs, scale)
+        calibrate(self.potential, "slow", self.training[:CALIBRATION_FRAMES], scale)
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         try:

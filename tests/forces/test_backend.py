@@ -41,11 +41,24 @@ def installed(monkeypatch: pytest.MonkeyPatch):
         ("8.6.1", None, "pip", "python"),
     ],
 )
-def test_default(installed, openmm: str, openmmtorch: str, installer: str, wanted: str) -> None:
+def test_default_on_cuda(
+    installed, monkeypatch, openmm: str, openmmtorch: str, installer: str, wanted: str
+) -> None:
     installed(openmm, openmmtorch, installer)
+    monkeypatch.setattr(module.torch.cuda, "is_available", lambda: True)
     assert module.default_backend() == wanted
     assert module.resolve_backend("auto") == wanted
     assert module.resolve_backend("python") == "python"
+
+
+@pytest.mark.parametrize(("compiled", "wanted"), [(object(), "python"), (None, "torch")])
+def test_default_on_the_cpu_needs_torch_only_without_the_compiled_engine(
+    installed, monkeypatch, compiled: object, wanted: str
+) -> None:
+    installed("8.5.2", "1.5", "pip")
+    monkeypatch.setattr(module.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(module, "library", lambda: compiled)
+    assert module.default_backend() == wanted
 
 
 def test_a_crash_is_refused_with_the_reason(installed) -> None:

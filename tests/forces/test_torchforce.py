@@ -34,9 +34,9 @@ class Counting(nn.Module):
         super().__init__()
         self.group = group
 
-    def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:
         positions = torch.ops.openmm_innff_tests.tick(positions, self.group)
-        return 0.5 * positions.square().sum(), -positions
+        return 0.5 * positions.square().sum(), -positions, ""
 
 
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])

@@ -1,0 +1,1 @@
+"""The nodal density and whole components as compiled kernels, with plain torch as reference."""

@@ -1,0 +1,192 @@
+"""A component in one compiled pass: energies, forces, and the gradients that training needs."""
+
+import ctypes
+from ctypes import c_double, c_int64, c_void_p
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from openmm_innff.engine.compiled import needed, pair_system
+from openmm_innff.engine.library import address, threads
+from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+from openmm_innff.neighbors import PairList
+
+
+class CShape(ctypes.Structure):
+    """Sizes of a component."""
+
+    _fields_ = (
+        *((name, c_int64) for name in Shape._fields[:6]),
+        *((name, c_double) for name in Shape._fields[6:]),
+    )
+
+
+class CParameters(ctypes.Structure):
+    """Where the folded parameters, or their gradients, lie."""
+
+    _fields_ = tuple((name, c_void_p) for name in FoldedParameters._fields)
+
+
+class CCore(ctypes.Structure):
+    """Where the tables of the core repulsion lie."""
+
+    _fields_ = tuple((name, c_void_p) for name in CoreTables._fields)
+
+
+class CompiledComponent:
+    """A component inside the compiled library.
+
+    Parameters
+    ----------
+    shape : Shape
+    core : CoreTables or None
+        Core repulsion, if the component holds it.
+    dtype : torch.dtype
+        float32 or float64: of the network. Positions, forces and sums are double.
+    """
+
+    def __init__(self, shape: Shape, core: CoreTables | None, dtype: torch.dtype) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        tables = [None] * 3 if core is None else [t.detach().double().contiguous() for t in core]
+        size = dtype.itemsize
+        self._library = needed()
+        self.handle = self._library.create(
+            size, ctypes.byref(CShape(*shape)), ctypes.byref(CCore(*map(address, tables)))
+        )
+        if not self.handle:
+            raise ValueError(f"shape: the compiled engine can't do {shape}")
+
+    def __del__(self) -> None:
+        if getattr(self, "handle", None):
+            self._library.destroy(self.handle)
+
+    def set_parameters(self, parameters: FoldedParameters) -> None:
+        """Take (a copy of) parameters."""
+        self._check(parameters)
+        kept = [p.detach().contiguous() for p in parameters]
+        structure = CParameters(*map(address, kept))
+        self._library.call("set_parameters", self.handle, ctypes.byref(structure))
+
+    def forward(self, positions: Tensor, pairs: PairList, species: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the energies (N,) in eV and forces (N, 3) in eV/angstrom, float64.
+
+        Parameters
+        ----------
+        positions : Tensor, shape (N, 3), float64
+            In angstrom.
+        pairs : PairList
+        species : Tensor, shape (N,), int64
+            Runs of equal species are evaluated together: sort the atoms by species.
+        """
+        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+        energies = torch.empty(len(positions), dtype=torch.float64)
+        forces = torch.empty_like(positions)
+        self._library.call(
+            "forward",
+            self.handle,
+            ctypes.byref(system),
+            address(energies),
+            address(forces),
+            threads(),
+        )
+        return energies, forces
+
+    def backward(
+        self,
+        positions: Tensor,
+        pairs: PairList,
+        species: Tensor,
+        by_energies: Tensor,
+        by_forces: Tensor,
+    ) -> FoldedParameters:
+        """Return the gradients of a loss by the parameters from those by energies and forces."""
+        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+        out = FoldedParameters(*(torch.empty(s, dtype=self.dtype) for s in self._sizes()))
+        # Named, so that what the pointers point at lives until the call is over.
+        by_energies = by_energies.double().contiguous()
+        by_forces = by_forces.double().contiguous()
+        self._library.call(
+            "backward",
+            self.handle,
+            ctypes.byref(system),
+            address(by_energies),
+            address(by_forces),
+            ctypes.byref(CParameters(*map(address, out._replace(mean=None)))),
+            threads(),
+        )
+        return out
+
+    def _sizes(self) -> list[tuple[int, ...]]:
+        s = self.shape
+        inputs = s.channels * (1, 2, 6)[s.l_max]
+        z, p = s.species, s.projections
+        return [
+            (z, s.l_max + 1, z * s.nodes, s.channels),
+            (z, inputs),
+            (z, inputs, p),
+            (z, p),
+            (z, inputs),
+            (z, p, s.intervals + 3),
+            (z, p),
+            (z, p // 2),
+        ]
+
+    def _check(self, parameters: FoldedParameters) -> None:
+        for name, tensor, size in zip(
+            FoldedParameters._fields, parameters, self._sizes(), strict=True
+        ):
+            if tensor.dtype != self.dtype or tensor.shape != size:
+                raise ValueError(
+                    f"{name}: wanted {self.dtype} of shape {size}, "
+                    f"found {tensor.dtype} of shape {tuple(tensor.shape)}"
+                )
+
+
+class _Trained(torch.autograd.Function):
+    """Energies and forces as functions of the parameters; positions are constants."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        component: CompiledComponent,
+        positions: Tensor,
+        pairs: PairList,
+        species: Tensor,
+        *parameters: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.component, ctx.positions, ctx.pairs, ctx.species = component, positions, pairs, species
+        ctx.save_for_backward(*parameters)
+        component.set_parameters(FoldedParameters(*parameters))
+        energies, forces = component.forward(positions, pairs, species)
+        return energies.to(component.dtype), forces.to(component.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(  # type: ignore[override]
+        ctx: Any, by_energies: Tensor, by_forces: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        # Another forward may have come in between, with other parameters.
+        ctx.component.set_parameters(FoldedParameters(*ctx.saved_tensors))
+        gradients = ctx.component.backward(
+            ctx.positions, ctx.pairs, ctx.species, by_energies, by_forces
+        )
+        return (None, None, None, None, *gradients._replace(mean=None))
+
+
+def energies_and_forces(
+    component: CompiledComponent,
+    positions: Tensor,
+    pairs: PairList,
+    species: Tensor,
+    parameters: FoldedParameters,
+) -> tuple[Tensor, Tensor]:
+    """Return energies (N,) in eV and forces (N, 3) in eV/angstrom, differentiable once.
+
+    Gradients reach the parameters. The derivative of forces by parameters, a mixed second
+    derivative of the energy, is that of the energy gradient's parameter gradient along a direction
+    in space: the sweep through the network is run once, on dual numbers.
+    """
+    energies, forces = _Trained.apply(component, positions, pairs, species, *parameters)
+    return energies, forces

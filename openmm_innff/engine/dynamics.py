@@ -1,0 +1,198 @@
+"""A component along a trajectory: one compiled call a step, neighbours found again when due.
+
+The operator `innff::evaluate` makes this reachable from TorchScript. The compiled object is kept by
+a key, so that a copied module finds it; one that was loaded in another process prepares it anew.
+Errors are returned as text: an exception of Python's must not travel through the C++ code that
+calls a scripted module.
+"""
+
+import ctypes
+import threading
+from ctypes import c_double, c_int64, c_void_p
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from vesin_torch import NeighborList
+
+from openmm_innff.engine.component import CompiledComponent
+from openmm_innff.engine.library import address, threads
+from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+from openmm_innff.neighbors import geometry_fault
+
+
+FloatArray = NDArray[np.float64]
+UNKNOWN = "unknown key"
+
+
+class CList(ctypes.Structure):
+    """A neighbour list for the compiled engine."""
+
+    _fields_ = (
+        ("atoms", c_int64),
+        ("pairs", c_int64),
+        ("periodic", c_int64),
+        ("order", c_void_p),
+        ("species", c_void_p),
+        ("positions", c_void_p),
+        ("wraps", c_void_p),
+        ("box", c_void_p),
+        ("skin", c_double),
+        ("first", c_void_p),
+        ("second", c_void_p),
+        ("shifts", c_void_p),
+    )
+
+
+class Dynamics:
+    """Energy and forces of one component for fixed atoms.
+
+    Parameters
+    ----------
+    component : CompiledComponent
+    species : Tensor, shape (N,), int64
+        Of the atoms, in any order.
+    periodic : bool
+        Whether the box repeats in all three directions.
+    skin : float
+        Extra range of the neighbour list in angstrom.
+    """
+
+    def __init__(
+        self, component: CompiledComponent, species: Tensor, periodic: bool, skin: float
+    ) -> None:
+        self.component = component
+        self.order = torch.argsort(species, stable=True)
+        self.species = species[self.order].contiguous()
+        self.periodic = periodic
+        self.skin = skin
+        self.rebuilds = 0
+        self._evaluate = component._library.evaluate
+        self._energy = c_double()
+        self._lock = threading.Lock()
+
+    def __call__(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
+        """Return the energy in eV and the forces (N, 3) in eV/angstrom, float64.
+
+        Parameters
+        ----------
+        positions : array, shape (N, 3), float64
+            In angstrom, anywhere in space.
+        box : array, shape (3, 3), float64
+            Box vectors as rows, in angstrom; ignored unless periodic.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer atoms than expected.
+        RuntimeError
+            If a position is not finite, or the box is too narrow.
+        """
+        if positions.shape != (len(self.order), 3):
+            raise ValueError(
+                f"positions: wanted shape {(len(self.order), 3)}, found {positions.shape}"
+            )
+        positions = np.ascontiguousarray(positions, dtype=np.float64)
+        box = np.ascontiguousarray(box, dtype=np.float64)
+        forces = np.empty_like(positions)
+        with self._lock:
+            if self._run(positions, box, forces):
+                self._rebuild(torch.from_numpy(positions), torch.from_numpy(box))
+                if self._run(positions, box, forces):
+                    raise RuntimeError("the neighbour list is out of date just after its renewal")
+            return self._energy.value, forces
+
+    def _run(self, positions: FloatArray, box: FloatArray, forces: FloatArray) -> int:
+        code: int = self._evaluate(
+            self.component.handle,
+            positions.ctypes.data,
+            box.ctypes.data,
+            ctypes.byref(self._energy),
+            forces.ctypes.data,
+            threads(),
+        )
+        if code < 0:
+            raise MemoryError("the compiled engine ran out of memory")
+        return code
+
+    def _rebuild(self, positions: Tensor, box: Tensor) -> None:
+        cutoff = self.component.shape.cutoff
+        if fault := geometry_fault(positions, box, self.periodic, cutoff):
+            raise RuntimeError(fault)
+        there = positions[self.order]
+        wraps = torch.zeros_like(there)
+        if self.periodic:
+            wraps = torch.floor(there @ torch.linalg.inv(box)) @ box
+        search = NeighborList(cutoff + self.skin, False, n_threads=1)
+        first, second, shifts = search.compute(there - wraps, box, self.periodic, "ijS", True)
+        if shifts.numel() and int(shifts.abs().max()) > 1:
+            raise RuntimeError(
+                f"skin: wanted less than the cutoff, {cutoff} angstrom, found {self.skin}"
+            )
+        arrays = [self.order, self.species, there, wraps, box, first, second, shifts.int()]
+        arrays = [array.contiguous() for array in arrays]
+        at = [address(array) for array in arrays]
+        given = CList(len(there), len(first), self.periodic, *at[:5], self.skin, *at[5:])
+        self.component._library.call("set_list", self.component.handle, ctypes.byref(given))
+        self.rebuilds += 1
+
+
+_KEPT: dict[str, Dynamics] = {}
+
+
+def find(key: str) -> Dynamics | None:
+    """Return the compiled object of a key, if it was prepared in this process."""
+    return _KEPT.get(key)
+
+
+def prepare(
+    key: str,
+    parameters: list[Tensor],
+    core: list[Tensor],
+    species: Tensor,
+    sizes: list[int],
+    lengths: list[float],
+    periodic: bool,
+) -> str:
+    """Make the compiled object of a key; return the message of an error, or nothing."""
+    try:
+        *shape_lengths, skin = lengths
+        shape = Shape(*sizes, *shape_lengths)
+        component = CompiledComponent(
+            shape, CoreTables(*core) if core else None, parameters[0].dtype
+        )
+        component.set_parameters(FoldedParameters(*parameters))
+    except (RuntimeError, ValueError, MemoryError) as error:
+        return str(error)
+    _KEPT.setdefault(key, Dynamics(component, species.cpu(), periodic, skin))
+    return ""
+
+
+def _evaluate(positions: Tensor, box: Tensor, key: str) -> tuple[Tensor, Tensor, str]:
+    """Return energy, forces, and the message of an error: UNKNOWN if nothing has that key."""
+    dynamics = _KEPT.get(key)
+    if dynamics is None:
+        return positions.new_zeros([]), positions, UNKNOWN
+    try:
+        energy, forces = dynamics(positions.detach().numpy(), box.detach().numpy())
+    except (RuntimeError, ValueError, MemoryError) as error:
+        return positions.new_zeros([]), positions, str(error)
+    return positions.new_full([], energy), torch.from_numpy(forces), ""
+
+
+def _register() -> Any:
+    registry = torch.library.Library("innff", "FRAGMENT")
+    registry.define("evaluate(Tensor positions, Tensor box, str key) -> (Tensor, Tensor, str)")
+    registry.impl("evaluate", _evaluate, "CPU")
+    registry.define(
+        "prepare(str key, Tensor[] parameters, Tensor[] core, Tensor species, int[] sizes, "
+        "float[] lengths, bool periodic) -> str"
+    )
+    registry.impl("prepare", prepare, "CompositeExplicitAutograd")
+    return registry
+
+
+_REGISTRY = _register()
+"""Keeps the operators alive."""

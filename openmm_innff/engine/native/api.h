@@ -1,0 +1,69 @@
+// The functions that Python calls through ctypes. All arrays are contiguous; they return 0, or
+// -1 when memory runs out. "real" is float or double as `dtype` (4 or 8 bytes) says.
+#pragma once
+
+#include <cstdint>
+
+#define INN_API extern "C" __attribute__((visibility("default")))
+
+// Atoms and all ordered pairs: those of atom i are starts[i] ... starts[i + 1] - 1.
+struct InnSystem {
+    int64_t atoms;
+    const double* positions;   // (atoms, 3) angstrom
+    const int64_t* starts;     // (atoms + 1)
+    const int64_t* second;     // (pairs)
+    const double* offsets;     // (pairs, 3) angstrom, added to the vector to the second atom
+    const int64_t* species;    // (atoms)
+};
+
+struct InnGrid {
+    int64_t species, l_max, nodes, features;
+    double cutoff, warp;
+};
+
+struct InnGradients {
+    void* density;      // real (lm, atoms, species * nodes * features)
+    double* positions;  // (atoms, 3)
+    double* offsets;    // (pairs, 3)
+    void* features;     // real (atoms, features)
+};
+
+// Spec of a component; its parameters are folded as in potential/folded.py.
+struct InnShape {
+    int64_t species, l_max, nodes, channels, projections, intervals;
+    double cutoff, warp, bound;
+};
+
+struct InnParameters {
+    void* nodal_values;  // real (species, l_max + 1, species * nodes, channels)
+    void* mean;          // real (species, inputs); a constant, with no gradient
+    void* weights;       // real (species, inputs, projections)
+    void* bias;          // real (species, projections)
+    void* linear;        // real (species, inputs)
+    void* table;         // real (species, projections, intervals + 3)
+    void* single;        // real (species, projections)
+    void* paired;        // real (species, projections / 2)
+};
+
+// Core repulsion; all (species, species), double. Null pointers where there is none.
+struct InnCore {
+    const double* radius;
+    const double* strength;
+    const double* inverse_length;
+};
+
+// Neighbours of a simulation. Atoms are sorted by species: `order` holds their places in the
+// caller's arrays. Pairs come once each, with shifts of -1, 0 or 1 box vectors.
+struct InnList {
+    int64_t atoms, pairs;
+    int64_t periodic;
+    const int64_t* order;      // (atoms)
+    const int64_t* species;    // (atoms), ascending
+    const double* positions;   // (atoms, 3) as the caller has them, angstrom
+    const double* wraps;       // (atoms, 3) what to subtract to bring atoms near the box
+    const double* box;         // (3, 3)
+    double skin;               // angstrom
+    const int64_t* first;      // (pairs)
+    const int64_t* second;     // (pairs)
+    const int32_t* shifts;     // (pairs, 3)
+};

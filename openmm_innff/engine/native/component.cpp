@@ -1,0 +1,316 @@
+// A component in one pass: energies and forces without autograd, and their parameter gradients.
+#include <memory>
+#include <vector>
+
+#include "gather.h"
+#include "network.h"
+#include "pool.h"
+#include "repulsion.h"
+#include "verlet.h"
+
+namespace inn {
+namespace {
+
+struct Core {
+    int species = 0;
+    std::vector<double> radius, strength, inverse_length;
+    double reach = 0;
+
+    Core(int species, const InnCore& core) : species(species) {
+        if (!core.radius) return;
+        const int n = species * species;
+        radius.assign(core.radius, core.radius + n);
+        strength.assign(core.strength, core.strength + n);
+        inverse_length.assign(core.inverse_length, core.inverse_length + n);
+        for (const double r : radius) reach = r > reach ? r : reach;
+    }
+};
+
+// Atoms of one species that are evaluated together.
+struct Block {
+    int species;
+    int64_t first, end;
+};
+
+inline std::vector<Block> make_blocks(const int64_t* species, int64_t atoms) {
+    std::vector<Block> blocks;
+    for (int64_t i = 0; i < atoms;) {
+        int64_t end = i + 1;
+        while (end < atoms && end - i < BLOCK && species[end] == species[i]) end++;
+        blocks.push_back({static_cast<int>(species[i]), i, end});
+        i = end;
+    }
+    return blocks;
+}
+
+// What a thread keeps between calls.
+template <class T, int LMAX>
+struct Workspace {
+    using S = Scalar<T>;
+    using P = Pairs<T, LMAX>;
+    Network<T, LMAX> network;
+    P pairs[BLOCK];
+    Buffer<Row<T>> density;    // (lm, sn) of each atom of a block
+    Buffer<Row<T>> by_node;    // (sn, lm)
+    std::vector<double> forces;
+    std::vector<Weights<S>> gradients;
+
+    explicit Workspace(const InnShape& shape) : network(shape) {
+        const Sizes<S>& n = network.sizes();
+        density.zeros(static_cast<size_t>(BLOCK) * P::LM * n.density_rows);
+        by_node.zeros(static_cast<size_t>(n.density) * P::ROWS);
+    }
+    Row<T>* density_of(int r) { return density.data() + static_cast<size_t>(r) * P::LM * network.sizes().density_rows; }
+
+    // (sn, lm) sums over the pairs, then turned to (lm, sn).
+    void sum_pairs(int r, const RadialGrid<S>& grid) {
+        const Sizes<S>& n = network.sizes();
+        by_node.zeros(static_cast<size_t>(n.density) * P::ROWS);
+        pairs[r].compute(grid);
+        pairs[r].accumulate(by_node.data());
+        Row<T>* density = density_of(r);
+        for (int g = 0; g < n.density; g++)
+            for (int m = 0; m < P::LM; m++)
+                Element<T>::set(density + m * n.density_rows, g,
+                                Element<T>::get(by_node.data() + static_cast<size_t>(g) * P::ROWS, m));
+    }
+
+    // Forces of the pairs of atom i, from the gradient by its density.
+    void push_pairs(int r, int64_t i, const Row<T>* by_density) {
+        const Sizes<S>& n = network.sizes();
+        for (int g = 0; g < n.density; g++)
+            for (int m = 0; m < P::LM; m++)
+                Element<T>::set(by_node.data() + static_cast<size_t>(g) * P::ROWS, m,
+                                Element<T>::get(by_density + m * n.density_rows, g));
+        P& own = pairs[r];
+        own.pull(by_node.data());
+        own.to_gradients();
+        double total[3] = {};
+        for (int p = 0; p < own.count; p++) {
+            double* there = forces.data() + 3 * static_cast<size_t>(own.other[p]);
+            const double g[3] = {own.x[p], own.y[p], own.z[p]};
+            for (int a = 0; a < 3; a++) total[a] += g[a], there[a] -= g[a];
+        }
+        for (int a = 0; a < 3; a++) forces[3 * i + a] += total[a];
+    }
+};
+
+class Engine {
+public:
+    virtual ~Engine() = default;
+    virtual void set_parameters(const InnParameters& flat) = 0;
+    virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
+    virtual void backward(const InnSystem& system, const double* by_energy, const double* by_force,
+                          const InnParameters& out, int threads) = 0;
+    virtual double evaluate(const double* positions, double* forces, int threads) = 0;
+    VerletList list;
+};
+
+template <class S, int LMAX>
+class Component : public Engine {
+public:
+    Component(const InnShape& shape, const InnCore& core)
+        : shape_(shape), sizes_(shape), grid_(shape.cutoff, shape.warp, static_cast<int>(shape.nodes)),
+          core_(sizes_.species, core), weights_(sizes_.species) {}
+
+    void set_parameters(const InnParameters& flat) override {
+        for (int z = 0; z < sizes_.species; z++) {
+            weights_[z].zeros(sizes_);
+            each_parameter(sizes_, flat, weights_[z], z, [](S& own, S& given) { own = given; });
+            make_panels(sizes_, weights_[z]);
+        }
+    }
+
+    void forward(const InnSystem& system, double* energies, double* forces, int threads) override {
+        const auto fill = [&](int64_t i, Pairs<S, LMAX>& pairs) {
+            gather(system, Tangent{}, i, shape_.cutoff, sizes_.nodes, pairs);
+        };
+        sweep(system.species, system.atoms, fill, energies, forces, threads);
+    }
+
+    void backward(const InnSystem& system, const double* by_energy, const double* by_force,
+                  const InnParameters& out, int threads) override {
+        using T = Dual<S>;
+        // d(loss) = by_energy . d(energies) + by_force . d(forces): the second is the derivative of
+        // the energy gradient along -by_force, which dual positions give.
+        std::vector<double> tangent(by_force, by_force + 3 * system.atoms);
+        for (double& t : tangent) t = -t;
+        const std::vector<Block> blocks = make_blocks(system.species, system.atoms);
+        prepare(dual_, threads);
+        Pool::run(threads, [&](int t) {
+            Workspace<T, LMAX>& own = *dual_[t];
+            own.gradients.resize(sizes_.species);
+            for (auto& g : own.gradients) g.zeros(sizes_);
+            for (size_t b = t; b < blocks.size(); b += threads) {
+                const Block& block = blocks[b];
+                const int rows = static_cast<int>(block.end - block.first);
+                T seed[BLOCK];
+                S unused[BLOCK];
+                for (int r = 0; r < rows; r++) {
+                    seed[r] = {S(1), static_cast<S>(by_energy[block.first + r])};
+                    gather(system, Tangent{tangent.data()}, block.first + r, shape_.cutoff, sizes_.nodes, own.pairs[r]);
+                    own.sum_pairs(r, grid_);
+                    own.network.mix(weights_[block.species], r, own.density_of(r));
+                }
+                Weights<S>& gradient = own.gradients[block.species];
+                own.network.read_out(weights_[block.species], rows, seed, unused, &gradient);
+                own.network.add_linear(rows, seed, gradient);
+                for (int r = 0; r < rows; r++) own.network.add_nodal(r, own.density_of(r), gradient);
+            }
+        });
+        for (int z = 0; z < sizes_.species; z++)
+            for (int t = 0; t < threads; t++)
+                each_parameter(sizes_, out, dual_[t]->gradients[z], z, [t](S& own, S& given) { given = t ? given + own : own; });
+    }
+
+    double evaluate(const double* positions, double* forces, int threads) override {
+        list.place(positions);
+        const auto fill = [&](int64_t i, Pairs<S, LMAX>& pairs) {
+            list.gather(i, shape_.cutoff, sizes_.nodes, pairs);
+        };
+        sorted_.resize(3 * list.atoms());
+        energies_.resize(list.atoms());
+        sweep(list.species(), list.atoms(), fill, energies_.data(), sorted_.data(), threads);
+        list.scatter(sorted_.data(), forces);
+        double total = 0;
+        for (const double e : energies_) total += e;
+        return total;
+    }
+
+private:
+    template <class T>
+    using Spaces = std::vector<std::unique_ptr<Workspace<T, LMAX>>>;
+
+    template <class T>
+    void prepare(Spaces<T>& spaces, int threads) {
+        while (static_cast<int>(spaces.size()) < threads) spaces.push_back(std::make_unique<Workspace<T, LMAX>>(shape_));
+    }
+
+    // Energies (atoms) and forces (atoms, 3). Blocks are dealt to the threads in turn, and partial
+    // forces added in the order of threads: the result depends on their number only.
+    template <class Fill>
+    void sweep(const int64_t* species, int64_t atoms, const Fill& fill, double* energies, double* forces,
+               int threads) {
+        const std::vector<Block> blocks = make_blocks(species, atoms);
+        prepare(plain_, threads);
+        Pool::run(threads, [&](int t) {
+            Workspace<S, LMAX>& own = *plain_[t];
+            own.forces.assign(3 * atoms, 0.0);
+            for (size_t b = t; b < blocks.size(); b += threads) evaluate_block(own, blocks[b], fill, energies);
+        });
+        for (int64_t k = 0; k < 3 * atoms; k++) {
+            double total = 0;
+            for (int t = 0; t < threads; t++) total += plain_[t]->forces[k];
+            forces[k] = total;
+        }
+    }
+
+    template <class Fill>
+    void evaluate_block(Workspace<S, LMAX>& own, const Block& block, const Fill& fill, double* energies) {
+        const int rows = static_cast<int>(block.end - block.first);
+        const Weights<S>& w = weights_[block.species];
+        S seed[BLOCK], energy[BLOCK];
+        for (int r = 0; r < rows; r++) {
+            seed[r] = 1;
+            fill(block.first + r, own.pairs[r]);
+            energies[block.first + r] = core_.reach > 0 ? repel(own, block.species, block.first + r, own.pairs[r]) : 0;
+            own.sum_pairs(r, grid_);
+            own.network.mix(w, r, own.density_of(r));
+        }
+        own.network.read_out(w, rows, seed, energy, nullptr);
+        for (int r = 0; r < rows; r++) {
+            energies[block.first + r] += energy[r];
+            own.push_pairs(r, block.first + r, own.network.by_density(w, r));
+        }
+    }
+
+    // Core repulsion of atom i: returns its energy, adds the forces. Nodes of pairs still count
+    // from their species.
+    double repel(Workspace<S, LMAX>& own, int species, int64_t i, const Pairs<S, LMAX>& pairs) {
+        double energy = 0;
+        for (int p = 0; p < pairs.count; p++) {
+            const double v[3] = {pairs.x[p], pairs.y[p], pairs.z[p]};
+            const double square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + TINY;
+            if (square >= core_.reach * core_.reach) continue;
+            const int k = species * core_.species + pairs.node[p] / sizes_.nodes;
+            if (square >= core_.radius[k] * core_.radius[k]) continue;
+            double slope;
+            energy += core_repulsion(square, core_.radius[k], core_.strength[k], core_.inverse_length[k], slope);
+            for (int a = 0; a < 3; a++) {
+                own.forces[3 * i + a] += 2 * slope * v[a];
+                own.forces[3 * pairs.other[p] + a] -= 2 * slope * v[a];
+            }
+        }
+        return energy;
+    }
+
+    InnShape shape_;
+    Sizes<S> sizes_;
+    RadialGrid<S> grid_;
+    Core core_;
+    std::vector<Weights<S>> weights_;
+    Spaces<S> plain_;
+    Spaces<Dual<S>> dual_;
+    std::vector<double> sorted_, energies_;
+};
+
+template <class S>
+Engine* make_engine(const InnShape& shape, const InnCore& core) {
+    switch (shape.l_max) {
+        case 0: return new Component<S, 0>(shape, core);
+        case 1: return new Component<S, 1>(shape, core);
+        case 2: return new Component<S, 2>(shape, core);
+        default: return nullptr;
+    }
+}
+
+template <class F>
+int guarded(const F& f) {
+    try {
+        f();
+        return 0;
+    } catch (const std::bad_alloc&) {
+        return -1;
+    }
+}
+
+inline Engine& engine(void* handle) { return *static_cast<Engine*>(handle); }
+
+}  // namespace
+}  // namespace inn
+
+INN_API void* inn_create(int dtype, const InnShape* shape, const InnCore* core) {
+    try {
+        return dtype == 4 ? inn::make_engine<float>(*shape, *core) : inn::make_engine<double>(*shape, *core);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+INN_API void inn_destroy(void* handle) { delete static_cast<inn::Engine*>(handle); }
+
+INN_API int inn_set_parameters(void* handle, const InnParameters* parameters) {
+    return inn::guarded([&] { inn::engine(handle).set_parameters(*parameters); });
+}
+
+INN_API int inn_forward(void* handle, const InnSystem* system, double* energies, double* forces, int threads) {
+    return inn::guarded([&] { inn::engine(handle).forward(*system, energies, forces, threads); });
+}
+
+INN_API int inn_backward(void* handle, const InnSystem* system, const double* by_energy, const double* by_force,
+                         const InnParameters* out, int threads) {
+    return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, threads); });
+}
+
+// Keep a list of half of the pairs (each once) between atoms that are sorted by species.
+INN_API int inn_set_list(void* handle, const InnList* list) {
+    return inn::guarded([&] { inn::engine(handle).list.set(*list); });
+}
+
+// 0: done; 1: the list must be renewed first (or a position is not finite).
+INN_API int inn_evaluate(void* handle, const double* positions, const double* box, double* energy, double* forces,
+                         int threads) {
+    inn::Engine& engine = inn::engine(handle);
+    if (engine.list.stale(positions, box)) return 1;
+    return inn::guarded([&] { *energy = engine.evaluate(positions, forces, threads); });
+}
