@@ -19,7 +19,7 @@ test test-slow test-light examples: export OMP_NUM_THREADS = 1
 test test-slow test-light examples: export MKL_NUM_THREADS = 1
 PYTEST = -m pytest -n $(JOBS)
 
-.PHONY: help install water test test-slow test-light examples benchmark lint format clean
+.PHONY: help install water test test-slow test-light examples benchmark peers lint format clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ examples: install ## run the scripts of examples/
 benchmark: install ## milliseconds and memory of an evaluation on this machine
 	@$(VENV)/bin/python benchmarks/evaluate.py $(ARGS)
 
+peers: install ## time this model beside MACE, ANI, DeePMD, NequIP, Allegro and TIP3P (5 GB, half an hour)
+	@$(VENV)/bin/python benchmarks/peers.py $(ARGS)
+
 lint: $(VENV)/.dev ## style, format and types
 	@failed=0; for check in "ruff check ." "ruff format --check ." mypy; do \
 		echo "== $$check"; $(VENV)/bin/$$check || failed=1; done; exit $$failed
@@ -57,19 +60,22 @@ format: $(VENV)/.dev ## put the source into the project's format
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-clean: ## remove both environments and all caches
-	rm -rf $(VENV) $(LIGHT) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+clean: ## remove the environments and all caches
+	rm -rf $(VENV) $(LIGHT) .venv-peers-* build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
-# The stamps say which pyproject.toml an environment was made from.
-$(VENV)/.installed: pyproject.toml
+# The stamps say from which pyproject.toml and which C++ sources an environment was made.
+NATIVE = $(wildcard openmm_innff/engine/native/*)
+
+$(VENV)/.installed: pyproject.toml $(NATIVE)
 	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,train,test$(CUDA)]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	@tools/venv.sh $(VENV) 8 -e ".[dev]"
+	@tools/venv.sh $(VENV) 8 $$($(VENV)/bin/python -c "import tomllib; \
+		print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['dev'])")
 	@touch $@
 
-$(LIGHT)/.installed: pyproject.toml
+$(LIGHT)/.installed: pyproject.toml $(NATIVE)
 	@tools/venv.sh $(LIGHT) 2 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH_LIGHT)"
 	@tools/venv.sh $(LIGHT) 2 "openmm>=8.6.1" -e ".[openmmml,train,test]"
 	@touch $@

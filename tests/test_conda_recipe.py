@@ -13,7 +13,8 @@ from rattler_build.tool_config import PlatformConfig
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "conda-recipe" / "recipe.yaml"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILD = SETTINGS["project"], SETTINGS["build-system"]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "openmmtorch": "openmm-torch"}
 
 
@@ -38,8 +39,14 @@ def test_name_version_and_texts(recipe: dict[str, Any]) -> None:
     assert PROJECT["version"] not in RECIPE.read_text(encoding="utf-8")
 
 
-def test_one_package_for_all_platforms(recipe: dict[str, Any]) -> None:
-    assert recipe["build"]["noarch"] == "python"
+def test_one_package_for_all_versions_of_python(recipe: dict[str, Any]) -> None:
+    assert recipe["build"]["python"]["version_independent"]
+    built_with = named(recipe["requirements"]["host"])
+    (backend,) = BUILD["requires"]
+    assert named([backend]).items() <= built_with.items()
+
+
+def test_command(recipe: dict[str, Any]) -> None:
     (entry,) = recipe["build"]["python"]["entry_points"]
     command, function = (part.strip() for part in entry.split("="))
     assert PROJECT["scripts"] == {command: function}

@@ -113,7 +113,7 @@ class CompiledComponent:
             ctypes.byref(system),
             address(by_energies),
             address(by_forces),
-            ctypes.byref(CParameters(*map(address, out._replace(mean=None)))),
+            ctypes.byref(CParameters(address(out[0]), None, *map(address, out[2:]))),
             threads(),
         )
         return out
@@ -148,7 +148,7 @@ class _Trained(torch.autograd.Function):
     """Energies and forces as functions of the parameters; positions are constants."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         component: CompiledComponent,
         positions: Tensor,
@@ -164,15 +164,13 @@ class _Trained(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(  # type: ignore[override]
-        ctx: Any, by_energies: Tensor, by_forces: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, by_energies: Tensor, by_forces: Tensor) -> tuple[Tensor | None, ...]:
         # Another forward may have come in between, with other parameters.
         ctx.component.set_parameters(FoldedParameters(*ctx.saved_tensors))
         gradients = ctx.component.backward(
             ctx.positions, ctx.pairs, ctx.species, by_energies, by_forces
         )
-        return (None, None, None, None, *gradients._replace(mean=None))
+        return (None, None, None, None, gradients.nodal_values, None, *gradients[2:])
 
 
 def energies_and_forces(

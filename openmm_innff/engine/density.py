@@ -11,6 +11,7 @@ The operator `innff::nodal_density` can be differentiated twice. On the CPU it i
 CUDA a Triton kernel, and plain torch where neither is there.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -73,9 +74,9 @@ def nodal_density(
     -------
     Tensor, shape ((l_max + 1)^2, N, n_species * nodes * F)
     """
-    operator = torch.ops.innff.nodal_density
-    if not _implementation(positions):
-        operator = reference.nodal_density
+    operator: Callable[..., Tensor] = reference.nodal_density
+    if _implementation(positions):
+        operator = torch.ops.innff.nodal_density
     return operator(positions, pairs.offsets, pairs.starts, pairs.second, species, features, *grid)
 
 

@@ -22,7 +22,6 @@ from openmm_innff.engine.library import address, threads
 from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
 from openmm_innff.neighbors import geometry_fault
 
-
 FloatArray = NDArray[np.float64]
 UNKNOWN = "unknown key"
 
@@ -140,11 +139,17 @@ class Dynamics:
 
 
 _KEPT: dict[str, Dynamics] = {}
+"""By key, the one used last at the end."""
+_MOST = 64
+_ON_CUDA: dict[str, Any] = {}
 
 
 def find(key: str) -> Dynamics | None:
     """Return the compiled object of a key, if it was prepared in this process."""
-    return _KEPT.get(key)
+    found = _KEPT.pop(key, None)
+    if found is not None:
+        _KEPT[key] = found
+    return found
 
 
 def prepare(
@@ -155,24 +160,47 @@ def prepare(
     sizes: list[int],
     lengths: list[float],
     periodic: bool,
+    device: str = "cpu",
 ) -> str:
-    """Make the compiled object of a key; return the message of an error, or nothing."""
+    """Make the compiled object of a key; return the message of an error, or nothing.
+
+    Parameters
+    ----------
+    key : str
+    parameters, core : list of Tensor
+        The fields of `FoldedParameters` and of `CoreTables`; the latter may be empty.
+    species : Tensor, shape (N,), int64
+    sizes, lengths : list
+        The fields of `Shape`, and the skin.
+    periodic : bool
+    device : str
+        "cpu", or the CUDA device that the positions are on.
+    """
+    shape = Shape(*sizes, *lengths[:-1])
+    folded = FoldedParameters(*parameters)
+    tables = CoreTables(*core) if core else None
     try:
-        *shape_lengths, skin = lengths
-        shape = Shape(*sizes, *shape_lengths)
-        component = CompiledComponent(
-            shape, CoreTables(*core) if core else None, parameters[0].dtype
-        )
-        component.set_parameters(FoldedParameters(*parameters))
+        if device != "cpu":
+            from openmm_innff.engine.cuda_evaluator import CudaEvaluator
+
+            where = torch.device(device)
+            _ON_CUDA.setdefault(
+                key, CudaEvaluator(shape, folded, tables, species, periodic, lengths[-1], where)
+            )
+            return ""
+        component = CompiledComponent(shape, tables, folded.weights.dtype)
+        component.set_parameters(folded)
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)
-    _KEPT.setdefault(key, Dynamics(component, species.cpu(), periodic, skin))
+    _KEPT.setdefault(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
+    while len(_KEPT) > _MOST:  # the one not used for longest; it is made anew if need be
+        del _KEPT[next(iter(_KEPT))]
     return ""
 
 
 def _evaluate(positions: Tensor, box: Tensor, key: str) -> tuple[Tensor, Tensor, str]:
     """Return energy, forces, and the message of an error: UNKNOWN if nothing has that key."""
-    dynamics = _KEPT.get(key)
+    dynamics = find(key)
     if dynamics is None:
         return positions.new_zeros([]), positions, UNKNOWN
     try:
@@ -182,13 +210,25 @@ def _evaluate(positions: Tensor, box: Tensor, key: str) -> tuple[Tensor, Tensor,
     return positions.new_full([], energy), torch.from_numpy(forces), ""
 
 
+def _evaluate_on_cuda(positions: Tensor, box: Tensor, key: str) -> tuple[Tensor, Tensor, str]:
+    evaluator = _ON_CUDA.get(key)
+    if evaluator is None:
+        return positions.new_zeros([]), positions, UNKNOWN
+    try:
+        energy, forces = evaluator(positions.detach(), box.detach())
+    except (RuntimeError, ValueError, MemoryError) as error:
+        return positions.new_zeros([]), positions, str(error)
+    return energy, forces, ""
+
+
 def _register() -> Any:
     registry = torch.library.Library("innff", "FRAGMENT")
     registry.define("evaluate(Tensor positions, Tensor box, str key) -> (Tensor, Tensor, str)")
     registry.impl("evaluate", _evaluate, "CPU")
+    registry.impl("evaluate", _evaluate_on_cuda, "CUDA")
     registry.define(
         "prepare(str key, Tensor[] parameters, Tensor[] core, Tensor species, int[] sizes, "
-        "float[] lengths, bool periodic) -> str"
+        "float[] lengths, bool periodic, str device) -> str"
     )
     registry.impl("prepare", prepare, "CompositeExplicitAutograd")
     return registry

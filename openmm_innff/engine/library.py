@@ -7,7 +7,6 @@ build for each level of x86-64 processors; the best that this machine can run is
 import ctypes
 import logging
 import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ class Library:
         self.level = level
         self._functions = ctypes.CDLL(str(path))
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._functions, f"inn_{name}")
 
     def call(self, name: str, *arguments: Any) -> int:

@@ -33,7 +33,9 @@ class FoldedParameters(NamedTuple):
 
     With the nodal density D of an atom of species z: A[lm, k] = sum_g D[lm, g] C[z, l, g, k], its
     invariants less their mean x, projections u = x.W[z] + b[z], interpolants f_p of the
-    soft-clipped u_p, and e = linear[z].x + sum_p single[z, p] f_p + sum_p paired[z, p] f_p f_(p + P/2).
+    soft-clipped u_p,
+
+        e = linear[z].x + sum_p single[z, p] f_p + sum_p paired[z, p] f_p f_(p + P/2).
 
     Attributes
     ----------

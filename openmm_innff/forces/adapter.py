@@ -65,7 +65,7 @@ class Adapter(nn.Module):
         if box is None:
             box = torch.zeros(3, 3, dtype=positions.dtype, device=positions.device)
         chosen = positions if self.all_atoms else positions.index_select(0, self.atoms)
-        energy, forces, fault = self.evaluator.evaluate(
+        energy, forces, fault = self.evaluator.evaluate(  # type: ignore[operator]
             chosen * self.length_unit, box * self.length_unit
         )
         if len(fault) > 0:

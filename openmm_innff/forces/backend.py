@@ -104,9 +104,9 @@ def _load_kernels() -> None:
     if "OPENMM_PLUGIN_DIR" in os.environ or not folder.is_dir():  # as openmm itself decides
         folder = Path(openmm.Platform.getDefaultPluginsDirectory())
     for platform in ("Reference", "CUDA", "OpenCL", "HIP"):
-        for library in folder.glob(f"*OpenMMTorch{platform}.*"):
+        for plugin in folder.glob(f"*OpenMMTorch{platform}.*"):
             try:
-                openmm.Platform.loadPluginLibrary(str(library))
+                openmm.Platform.loadPluginLibrary(str(plugin))
             except openmm.OpenMMException:
                 if platform == "Reference":  # others need a GPU, which may be absent
                     raise

@@ -62,7 +62,8 @@ def make_force(
         `single` or `double`: of the network; positions and energies are handled in double
         wherever the platform provides it.
     engine
-        `compiled`, `torch`, or `auto`: compiled where it is installed. On CUDA, torch.
+        `torch`; `compiled`; or `auto`: compiled on the CPU where it is installed, torch on CUDA,
+        where the compiled engine (Triton) has not been tried on a device yet.
     reference_energies
         Whether to add the reference energies of the elements to the energy.
 

@@ -4,6 +4,8 @@ Such a force can be copied and written as XML; its XML holds a pickle, so read o
 trust.
 """
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,12 +13,12 @@ from openmm import Force, PythonForce, State, unit
 
 from openmm_innff.forces.adapter import Adapter
 from openmm_innff.forces.backend import python_device
+from openmm_innff.potential.evaluator import ComponentEvaluator
 from openmm_innff.units import (
     EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM,
     EV_TO_KJ_PER_MOL,
     NM_TO_ANGSTROM,
 )
-
 
 NO_BOX = np.zeros((3, 3))
 
@@ -61,7 +63,7 @@ class DirectComputation:
 
     def __init__(self, adapter: Adapter, periodic: bool) -> None:
         self.periodic = periodic
-        self.components = list(adapter.evaluator.components)
+        self.components = compiled_components(adapter)
         self.atoms = None if adapter.all_atoms else adapter.atoms.numpy()
         self.energy_shift = adapter.energy_shift
 
@@ -87,6 +89,12 @@ class DirectComputation:
         return EV_TO_KJ_PER_MOL * (energy + self.energy_shift), forces
 
 
+def compiled_components(adapter: Adapter) -> list[ComponentEvaluator]:
+    """Return the components of an adapter if all are compiled, else nothing."""
+    components = list(cast(Any, adapter.evaluator).components)
+    return components if all(component.compiled for component in components) else []
+
+
 def make_python_force(adapter: Adapter, periodic: bool) -> Force:
     """Make a PythonForce of an adapter.
 
@@ -103,8 +111,7 @@ def make_python_force(adapter: Adapter, periodic: bool) -> Force:
         An ``openmm.PythonForce``.
     """
     device = python_device()
-    compiled = all(component.compiled for component in adapter.evaluator.components)
-    if compiled and device.type == "cpu":
+    if compiled_components(adapter) and device.type == "cpu":
         force = PythonForce(DirectComputation(adapter, periodic))
     else:
         force = PythonForce(Computation(adapter.to(device), periodic))

@@ -6,7 +6,6 @@ describe a function on [0, n], and four of them act at any x (de Boor, A Practic
 Splines, Springer 1978, doi:10.1007/978-1-4612-6333-3).
 """
 
-import torch
 from torch import Tensor
 
 

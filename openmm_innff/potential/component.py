@@ -82,7 +82,7 @@ class Component(nn.Module):
     def density(self, positions: Tensor, pairs: PairList, species: Tensor) -> Tensor:
         """Return the nodal density, shape (lm, N, s * g)."""
         features = torch.ones_like(species, dtype=self.scale.dtype).unsqueeze(1)
-        if torch.jit.is_scripting():
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return reference.nodal_density(
                 positions,
                 pairs.offsets,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from openmm_innff.engine import dynamics  # it registers innff::evaluate
+from openmm_innff.engine.library import library
 from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.folded import core_of, fold, shape_of
@@ -31,8 +32,8 @@ class ComponentEvaluator(nn.Module):
     periodic : bool
     skin : float
         In angstrom.
-    compiled : bool
-        Whether the compiled engine does the work where the positions are on the CPU.
+    engine : str
+        "torch"; "auto", which is compiled on the CPU if it can be; "compiled": on CUDA too.
     """
 
     pairs: PairList
@@ -42,7 +43,7 @@ class ComponentEvaluator(nn.Module):
     core: list[Tensor]
 
     def __init__(
-        self, component: Component, species: Tensor, periodic: bool, skin: float, compiled: bool
+        self, component: Component, species: Tensor, periodic: bool, skin: float, engine: str
     ) -> None:
         super().__init__()
         self.component = component
@@ -60,7 +61,8 @@ class ComponentEvaluator(nn.Module):
         self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
         self.list_box = torch.zeros(3, 3, dtype=torch.float64)
 
-        self.compiled = compiled
+        self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
+        self.on_cuda = engine == "compiled"
         self.key = str(uuid.uuid4())
         self.unknown = dynamics.UNKNOWN
         shape, core = shape_of(component), core_of(component)
@@ -81,7 +83,7 @@ class ComponentEvaluator(nn.Module):
         box : Tensor, shape (3, 3), float64
             Box vectors as rows, in angstrom.
         """
-        if self.compiled and not positions.is_cuda:
+        if self.compiled and (self.on_cuda or not positions.is_cuda):
             energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
             if fault == self.unknown:
                 fault = torch.ops.innff.prepare(
@@ -92,6 +94,7 @@ class ComponentEvaluator(nn.Module):
                     self.sizes,
                     self.lengths,
                     self.periodic,
+                    str(positions.device),
                 )
                 if len(fault) == 0:
                     energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)

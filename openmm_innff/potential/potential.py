@@ -112,14 +112,15 @@ class Potential(nn.Module):
         dtype : torch.dtype
             Precision of the network; positions are always handled in double.
         engine : str
-            "compiled", "torch", or "auto": compiled where it is installed. On CUDA, torch.
+            "torch"; "compiled"; or "auto": compiled on the CPU where it is installed, torch on
+            CUDA, where the compiled engine (Triton) has not been tried on a device yet.
         """
         if skin < 0:
             raise ValueError(f"skin: wanted at least 0 angstrom, found {skin}")
-        compiled = resolve_engine(engine) == "compiled"
+        resolve_engine(engine)
         species = self.species_index(atomic_numbers)
         evaluators = []
         for component in self.components(part):
             frozen = copy.deepcopy(component).to(dtype).eval().requires_grad_(False)
-            evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, compiled))
+            evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, engine))
         return Evaluator(evaluators)

@@ -1,0 +1,1 @@
+"""Other potentials, timed on the same frames: one file per package, and what they share."""
