@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from openmm_innff.engine.network import AMPLITUDES, DECAYS
 from openmm_innff.neighbors import PairList, first_atoms
 from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.units import COULOMB_EV_ANGSTROM
 
-AMPLITUDES = (0.18175, 0.50986, 0.28022, 0.02817)
-DECAYS = (3.19980, 0.94229, 0.40290, 0.20162)
 SCREENING = 0.46850  # angstrom: 0.8854 Bohr radii
 DEFAULT_CORE = 0.7  # angstrom
 

@@ -1,6 +1,7 @@
 // The neighbour list of a simulation: kept until an atom has moved half the skin.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -98,6 +99,8 @@ private:
             entries_[next[i]++] = static_cast<uint32_t>(j << 5 | code);
             entries_[next[j]++] = static_cast<uint32_t>(i << 5 | (26 - code));
         }
+        // Sums in the same order whenever the list was made, and memory read forwards.
+        for (int64_t i = 0; i < n; i++) std::sort(entries_.begin() + starts_[i], entries_.begin() + starts_[i + 1]);
     }
 
     std::vector<int64_t> order_, species_, starts_;
