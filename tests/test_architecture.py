@@ -49,8 +49,9 @@ RUNNING = (
     *("forces", "integrators", "system", "model"),
     *("boxes", "analysis", "throughput", "report", "simulation"),
 )
+MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {
-    **{name: {"data", "openmm", "ase"} for name in ("nn", "neighbors", "engine", "potential", "modelfile")},
+    **{name: {"data", "openmm", "ase"} for name in MATHEMATICS},
     **{name: {"data", "training"} for name in RUNNING},
     "data": {"torch", "openmm"},
     "training": {"openmm", "forces", "integrators", "system"},

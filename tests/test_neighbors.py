@@ -1,4 +1,4 @@
-"""Neighbour search and tables, against ASE's neighbour list."""
+"""Neighbour lists, against ASE's."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,7 @@ import torch
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from openmm_innff.neighbors import (
-    build_table,
-    find_pairs,
-    table_forces,
-    table_vectors,
-)
+from openmm_innff.neighbors import PairList, find_pairs, first_atoms, geometry_fault
 
 BOXES = {
     "cubic": [[9.0, 0, 0], [0, 9.0, 0], [0, 0, 9.0]],
@@ -27,10 +22,10 @@ def random_positions(box: np.ndarray, count: int = 60) -> np.ndarray:
     return np.random.default_rng(0).uniform(-2.0, 3.0, size=(count, 3)) @ box
 
 
-def sorted_distances(pairs: tuple, positions: torch.Tensor) -> np.ndarray:
-    first, second, offsets = pairs
-    vectors = positions[second] - positions[first] + offsets
-    rows = np.column_stack([first, second, vectors.norm(dim=1).numpy().round(9)])
+def sorted_distances(pairs: PairList, positions: torch.Tensor) -> np.ndarray:
+    first = first_atoms(pairs)
+    vectors = positions[pairs.second] - positions[first] + pairs.offsets
+    rows = np.column_stack([first, pairs.second, vectors.norm(dim=1).numpy().round(9)])
     return rows[np.lexsort(rows.T)]
 
 
@@ -52,43 +47,37 @@ def test_isolated_atoms_have_no_images():
     points = np.random.default_rng(1).uniform(0, 8, size=(40, 3))
     positions = torch.from_numpy(points)
     box = torch.zeros(3, 3, dtype=torch.float64)
-    first, second, offsets = find_pairs(positions, box, False, 3.0)
+    pairs = find_pairs(positions, box, False, 3.0)
+    first = first_atoms(pairs)
     distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
     assert len(first) == (distances < 3.0).sum() - len(points)
-    assert offsets.abs().max() == 0.0
-    assert (first != second).all()
+    assert pairs.offsets.abs().max() == 0.0
+    assert (first != pairs.second).all()
 
 
-def table_of_random_atoms():
+def test_the_pairs_of_an_atom_stand_together():
     positions = torch.from_numpy(random_positions(9.0 * np.eye(3)))
-    species = torch.from_numpy(np.random.default_rng(2).integers(0, 2, len(positions)))
+    pairs = find_pairs(positions, 9.0 * torch.eye(3, dtype=torch.float64), True, 4.0)
+    assert pairs.starts[0] == 0
+    assert pairs.starts[-1] == len(pairs.second) == len(pairs.offsets)
+    assert (first_atoms(pairs).diff() >= 0).all()
+
+
+def test_an_atom_alone_has_no_pair():
+    alone = torch.zeros(1, 3, dtype=torch.float64)
+    pairs = find_pairs(alone, torch.zeros(3, 3, dtype=torch.float64), False, 3.0)
+    assert pairs.starts.tolist() == [0, 0]
+    assert len(pairs.second) == 0
+
+
+def test_faults_name_what_was_wanted_and_found():
+    positions = torch.zeros(3, 3, dtype=torch.float64)
     box = 9.0 * torch.eye(3, dtype=torch.float64)
-    pairs = find_pairs(positions, box, True, 4.0)
-    return positions, species, pairs, build_table(species, pairs, 3, far=10.0)
-
-
-def test_table_holds_each_pair_once_grouped_by_species():
-    positions, species, pairs, table = table_of_random_atoms()
-    assert table.counts == torch.bincount(species, minlength=3).tolist()
-    assert table.widths[2] == 0  # no atom of the third species
-    assert (species[table.centers].diff() >= 0).all()
-
-    vectors = table_vectors(table, positions)
-    distances = vectors.norm(dim=0)
-    filled = distances < 4.0
-    assert filled.sum() == len(pairs[0])
-    assert distances[~filled].min() == 10.0
-    for s, columns in enumerate(torch.arange(sum(table.widths)).split(table.widths)):
-        assert (species[table.neighbors[:, columns]][filled[:, columns]] == s).all()
-
-
-def test_forces_are_minus_the_gradient_of_any_pair_energy():
-    positions, _, _, table = table_of_random_atoms()
-    weights = torch.randn(
-        3, *table.neighbors.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    assert geometry_fault(positions, box, True, 4.5) == ""
+    fault = geometry_fault(positions, box, True, 5.0)
+    assert "box: wanted a width of at least twice the cutoff, 10.0" in fault
+    assert "found 9.0" in fault
+    positions[1, 2] = torch.nan
+    assert "positions: wanted finite numbers, found NaN or inf at atom 1" in geometry_fault(
+        positions, box, False, 5.0
     )
-    moved = positions.clone().requires_grad_(True)
-    energy = (weights * table_vectors(table, moved).sin()).sum()
-    expected = -torch.autograd.grad(energy, moved)[0]
-    gradient = weights * table_vectors(table, positions).cos()
-    torch.testing.assert_close(table_forces(table, gradient), expected)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from openmm_innff.nn.bsplines import bspline_weights, node_count, spread
+from openmm_innff.nn.bsplines import bspline_weights, node_count
 from openmm_innff.nn.interpolant import CPInterpolant, interpolate, soft_clip
 
 INTERVALS = 7
@@ -17,7 +17,8 @@ def evaluate(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 def basis(x: torch.Tensor) -> torch.Tensor:
     cell = x.floor().clamp(0, INTERVALS - 1)
     weights = torch.stack(bspline_weights(x - cell), -1)
-    return spread(weights, cell.to(torch.int64), node_count(INTERVALS))
+    columns = cell.to(torch.int64).unsqueeze(-1) + torch.arange(4)
+    return torch.zeros(*x.shape, node_count(INTERVALS), dtype=x.dtype).scatter(-1, columns, weights)
 
 
 def test_weights_are_a_partition_of_unity():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from openmm_innff.nn.density import RadialBasis, smooth_cutoff
+from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.nn.harmonics import spherical_harmonics
 from openmm_innff.nn.invariants import Invariants, invariant_count, quadrupole_matrix
 
@@ -77,10 +77,3 @@ def test_cutoff_and_its_two_derivatives_vanish():
     for found in (value, first, second):
         assert found.abs().max() < 1e-5
     assert smooth_cutoff(torch.zeros(1)) == 1.0
-
-
-def test_radial_basis_sums_to_the_cutoff_function_and_ends_at_the_cutoff():
-    basis = RadialBasis(cutoff=5.0, nodes=10, warp=1.5).double()
-    r = torch.linspace(0.0, 7.0, 200, dtype=torch.float64)
-    torch.testing.assert_close(basis(r * r).sum(-1), smooth_cutoff((r / 5.0) ** 2))
-    assert basis(torch.tensor([25.0, 26.0, 1e4])).abs().max() == 0.0

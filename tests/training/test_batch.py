@@ -39,20 +39,25 @@ def test_a_batch_agrees_with_the_evaluator(double, water_box):
     energy, forces, slow = evaluate_batch(double, batch_of(double, water_box), PARTS, False)
     box = torch.from_numpy(water_box.cell)
     positions = torch.from_numpy(water_box.positions)
+    order = torch.argsort(double.species_index(water_box.numbers), stable=True)
     for part, found in (("total", forces), ("slow", slow)):
         evaluator = double.evaluator(part, water_box.numbers, periodic=True, dtype=torch.float64)
         expected = evaluator(positions, box)
-        torch.testing.assert_close(found, expected[1], atol=1e-6, rtol=0)
+        torch.testing.assert_close(found, expected[1][order], atol=1e-6, rtol=0)
         if part == "total":
             torch.testing.assert_close(energy.detach()[0], expected[0], atol=1e-6, rtol=0)
 
 
 def test_joined_frames_of_different_sizes_keep_their_numbers(double, water_box, small_frame):
     singles = [batch_of(double, frame) for frame in (water_box, small_frame, water_box)]
-    joined = evaluate_batch(double, collate(singles), PARTS, False)
+    joined = collate(singles)
+    assert (joined.species.diff() >= 0).all()
+    energy, forces, slow = evaluate_batch(double, joined, PARTS, False)
     separate = [evaluate_batch(double, batch, PARTS, False) for batch in singles]
-    for k in range(3):
-        torch.testing.assert_close(joined[k], torch.cat([item[k] for item in separate]))
+    torch.testing.assert_close(energy, torch.cat([item[0] for item in separate]))
+    for k, item in enumerate(separate):
+        torch.testing.assert_close(forces[joined.frame == k], item[1])
+        torch.testing.assert_close(slow[joined.frame == k], item[2])
 
 
 def test_gradient_of_the_force_loss_agrees_with_finite_differences(double, small_frame):
@@ -77,18 +82,6 @@ def test_gradient_of_the_force_loss_agrees_with_finite_differences(double, small
                 weight[index] -= sign * step
         slope = (values[0] - values[1]) / (2 * step)
         assert float(gradient[index]) == pytest.approx(slope, rel=1e-5, abs=1e-8)
-
-
-def test_displaced_vectors_are_those_of_displaced_atoms(double, water_box):
-    batch = batch_of(double, water_box)
-    shifts = 0.02 * torch.randn(
-        len(water_box), 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64
-    )
-    table = batch.slow.table
-    moved = batch.slow.displaced(shifts)
-    relative = shifts[table.neighbors] - shifts[table.centers].unsqueeze(1)
-    expected = batch.slow.vectors + relative.permute(2, 0, 1)
-    torch.testing.assert_close(moved, expected)
 
 
 def test_thermal_shifts_follow_maxwell_and_boltzmann(double, water_box):

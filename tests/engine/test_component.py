@@ -1,0 +1,160 @@
+"""A component in one compiled pass, against the same component in torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from openmm_innff.data import Frame
+from openmm_innff.engine.library import threads
+from openmm_innff.neighbors import find_pairs
+from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential.trainable import component_forces
+from openmm_innff.training.batch import collate, make_batch
+from openmm_innff.training.config import SmoothnessConfig
+from openmm_innff.training.losses import batch_loss
+
+pytestmark = pytest.mark.usefixtures("compiled")
+
+ELEMENTS = {1: ("O",), 2: ("H", "O"), 4: ("H", "C", "N", "O")}
+NUMBERS = {"H": 1, "C": 6, "N": 7, "O": 8}
+
+
+def potential_of(n_species: int, l_max: int, **sizes: int) -> Potential:
+    given = {"channels": 5, "nodes": 7, "radials": 3, "projections": 6, "intervals": 5, **sizes}
+    config = PotentialConfig(
+        ELEMENTS[n_species],
+        fast=ComponentConfig(cutoff=2.6, l_max=l_max, **given),
+        slow=ComponentConfig(cutoff=4.2, l_max=l_max, **given),
+    )
+    potential = Potential(config, seed=3).double()
+    for component in (potential.fast, potential.slow):
+        random = torch.Generator().manual_seed(0)
+        readout = component.readout
+        with torch.no_grad():
+            readout.linear.normal_(generator=random)
+            readout.mean.normal_(generator=random)
+            readout.inverse_deviation.uniform_(0.5, 2.0, generator=random)
+            component.scale.fill_(0.7)
+    return potential
+
+
+def sample(potential: Potential, count: int = 30, width: float = 9.0) -> tuple:
+    """Sorted random atoms in a box, some of them close enough for core repulsion."""
+    random = torch.Generator().manual_seed(count)
+    positions = width * torch.rand(count, 3, generator=random, dtype=torch.float64)
+    positions[1] = positions[0] + torch.tensor([0.3, 0.2, 0.1])
+    species = torch.randint(0, len(potential.elements), (count,), generator=random).sort()[0]
+    pairs = find_pairs(positions, width * torch.eye(3).double(), True, 4.3)
+    return positions, pairs, species
+
+
+@pytest.mark.parametrize("part", ["fast", "slow"])
+@pytest.mark.parametrize("l_max", [0, 1, 2])
+@pytest.mark.parametrize("n_species", [1, 2, 4])
+def test_energies_and_forces_are_those_of_torch(n_species: int, l_max: int, part: str):
+    potential = potential_of(n_species, l_max)
+    given = sample(potential)
+    component = getattr(potential, part)
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 2e-4)):
+        component.to(dtype)
+        found, expected = (
+            component_forces(component, *given, differentiable=False, engine=engine)
+            for engine in ("compiled", "torch")
+        )
+        scale = max(1.0, float(expected[1].abs().max()))
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(a, b.detach(), atol=tolerance * scale, rtol=0)
+
+
+@pytest.mark.parametrize("sizes", [{"channels": 1}, {"channels": 33, "projections": 70}])
+def test_sizes_that_fill_no_register_or_many(sizes: dict):
+    potential = potential_of(2, 2, **sizes)
+    given = sample(potential)
+    found, expected = (
+        component_forces(potential.slow, *given, differentiable=False, engine=engine)
+        for engine in ("compiled", "torch")
+    )
+    torch.testing.assert_close(found, tuple(t.detach() for t in expected))
+
+
+def test_a_species_that_is_absent_and_an_atom_without_neighbours():
+    potential = potential_of(4, 2)
+    positions = torch.tensor([[0.0, 0, 0], [0, 0, 1.0], [50.0, 0, 0]], dtype=torch.float64)
+    pairs = find_pairs(positions, torch.zeros(3, 3).double(), False, 4.3)
+    species = torch.tensor([0, 2, 2])
+    found, expected = (
+        component_forces(
+            potential.slow, positions, pairs, species, differentiable=False, engine=engine
+        )
+        for engine in ("compiled", "torch")
+    )
+    torch.testing.assert_close(found, tuple(t.detach() for t in expected))
+    assert found[1][2].abs().max() == 0.0
+
+
+def frame(seed: int) -> Frame:
+    random = np.random.default_rng(seed)
+    cells = np.stack(np.meshgrid(*[np.arange(3)] * 3), -1).reshape(-1, 3)[: 24 + seed]
+    return Frame(
+        numbers=random.permutation(np.resize([1, 1, 8], len(cells))),
+        positions=3.0 * cells + random.normal(0, 0.4, cells.shape),
+        cell=9.0 * np.eye(3),
+        periodic=True,
+        energy=-1.0,
+        forces=random.normal(0, 0.2, cells.shape),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [(torch.float64, 1e-10), (torch.float32, 1e-5)],
+    ids=["double", "single"],
+)
+@pytest.mark.parametrize("l_max", [0, 1, 2])
+def test_gradients_of_a_training_loss_are_those_of_autograd(l_max, dtype, tolerance):
+    potential = potential_of(2, l_max).to(dtype)
+    masses = torch.ones(27)
+    frames = [frame(seed) for seed in (0, 2)]
+    batch = collate([make_batch(potential, f, masses[: len(f)], dtype) for f in frames])
+    gradients = {}
+    for engine in ("torch", "compiled"):
+        random = torch.Generator().manual_seed(0)
+        terms = batch_loss(
+            potential, batch, ("fast", "slow"), SmoothnessConfig(weight=1.0), random, engine
+        )
+        loss = terms.force + terms.energy + 10.0 * terms.change
+        gradients[engine] = torch.autograd.grad(loss, list(potential.parameters()))
+    for k, (name, _) in enumerate(potential.named_parameters()):
+        a, b = gradients["torch"][k], gradients["compiled"][k]
+        assert (a - b).norm() <= tolerance * a.norm(), name
+
+
+@pytest.fixture
+def restore_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_results_depend_on_the_number_of_threads_only():
+    potential = potential_of(2, 2)
+    given = sample(potential, 100, 12.0)
+    results = {}
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        assert threads() == count
+        runs = [component_forces(potential.slow, *given, differentiable=False) for _ in range(3)]
+        for run in runs[1:]:
+            assert torch.equal(run[0], runs[0][0])
+            assert torch.equal(run[1], runs[0][1])
+        results[count] = runs[0]
+    torch.testing.assert_close(results[1], results[2], atol=1e-12, rtol=0)
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_openmm_may_allow_fewer_threads(monkeypatch):
+    torch.set_num_threads(2)
+    for text, expected in (("1", 1), ("2", 2), ("7", 2), ("", 2), ("all", 2)):
+        monkeypatch.setenv("OPENMM_CPU_THREADS", text)
+        assert threads() == expected

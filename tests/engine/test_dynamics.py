@@ -1,0 +1,134 @@
+"""A compiled component along a trajectory: lists, errors, copies, other processes."""
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from openmm_innff.data import Frame
+from openmm_innff.engine import dynamics
+
+pytestmark = pytest.mark.usefixtures("compiled")
+
+BOX = 9.3 * torch.eye(3, dtype=torch.float64)
+
+
+@pytest.fixture
+def positions(water_box: Frame) -> torch.Tensor:
+    return torch.from_numpy(water_box.positions)
+
+
+@pytest.fixture
+def make(tiny_potential, water_box):
+    def evaluator(engine: str = "compiled", **options):
+        options = {"periodic": True, "dtype": torch.float64, **options}
+        return tiny_potential.evaluator("total", water_box.numbers, engine=engine, **options)
+
+    return evaluator
+
+
+def test_the_engine_may_change_in_the_middle_of_a_trajectory(make, positions):
+    """Steps of velocity Verlet with engines by turns and with torch alone."""
+    trajectories = []
+    for engines in (("compiled", "torch"), ("torch", "torch")):
+        evaluators = [make(engine) for engine in engines]
+        x, v = positions.clone(), torch.zeros_like(positions)
+        force = evaluators[0](x, BOX)[1]
+        energies = []
+        for step in range(20):
+            v = v + 0.01 * force
+            x = x + 0.02 * v
+            energy, force = evaluators[step // 5 % 2](x, BOX)
+            v = v + 0.01 * force
+            energies.append(float(energy))
+        trajectories.append(energies)
+    np.testing.assert_allclose(trajectories[0], trajectories[1], rtol=1e-12)
+
+
+def test_a_list_is_renewed_when_an_atom_has_moved_half_the_skin_or_the_box_has_changed(
+    make, positions
+):
+    evaluator = make(skin=0.6)
+    evaluator(positions, BOX)
+    kept = evaluator.components[1].compiled_object()
+    assert kept.rebuilds == 1
+    moved = positions.clone()
+    moved[0, 0] += 0.29
+    evaluator(moved, BOX)
+    assert kept.rebuilds == 1
+    moved[0, 0] += 0.02
+    evaluator(moved, BOX)
+    assert kept.rebuilds == 2
+    evaluator(moved, 1.001 * BOX)
+    assert kept.rebuilds == 3
+
+
+@pytest.mark.parametrize("scripted", [False, True], ids=["eager", "scripted"])
+def test_errors_say_what_was_wanted_and_found(make, positions, scripted: bool):
+    evaluator = torch.jit.script(make()) if scripted else make()
+    with pytest.raises(Exception, match=r"box: wanted a width of .* 5\.0 angstrom, found 4\.65"):
+        evaluator(positions, 0.5 * BOX)
+    broken = positions.clone()
+    broken[7, 1] = torch.nan
+    with pytest.raises(Exception, match=r"positions: wanted finite numbers, .* at atom 7"):
+        evaluator(broken, BOX)
+    with pytest.raises(Exception, match=r"positions: wanted shape \(81, 3\), found \(80, 3\)"):
+        evaluator(positions[1:], BOX)
+    assert torch.isfinite(evaluator(positions, BOX)[0])
+
+
+def test_copies_give_the_same_numbers(make, positions):
+    evaluator = make()
+    energy, forces = evaluator(positions, BOX)
+    for copied in (copy.deepcopy(evaluator), pickle.loads(pickle.dumps(evaluator))):
+        again = copied(positions, BOX)
+        torch.testing.assert_close(again[0], energy, rtol=1e-14, atol=0)
+        torch.testing.assert_close(again[1], forces, rtol=0, atol=1e-13)
+
+
+def test_a_saved_module_works_in_another_process(make, positions, tmp_path):
+    path = tmp_path / "evaluator.pt"
+    energy = float(make()(positions, BOX)[0])
+    torch.jit.script(make()).save(path)
+    torch.save(positions, tmp_path / "positions.pt")
+    code = (
+        "import torch, openmm_innff.engine.dynamics\n"
+        f"evaluator = torch.jit.load({str(path)!r})\n"
+        f"positions = torch.load({str(tmp_path / 'positions.pt')!r})\n"
+        "print(float(evaluator(positions, 9.3 * torch.eye(3).double())[0]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(energy, rel=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(make, positions):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        evaluator = make()
+        energy = float(evaluator(positions, BOX)[0])
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if float(evaluator(positions, BOX)[0]) == energy else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_objects_not_used_for_long_are_dropped_and_made_anew(make, positions, monkeypatch):
+    monkeypatch.setattr(dynamics, "_MOST", 2)
+    first = make()
+    energy = first(positions, BOX)[0]
+    for _ in range(3):
+        make()(positions, BOX)
+    assert dynamics.find(first.components[0].key) is None
+    torch.testing.assert_close(first(positions, BOX)[0], energy)
