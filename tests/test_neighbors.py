@@ -6,7 +6,7 @@ import torch
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from openmm_innff.neighbors import PairList, find_pairs, first_atoms, geometry_fault
+from openmm_innff.neighbors import PairList, box_widths, find_pairs, first_atoms, geometry_fault
 
 BOXES = {
     "cubic": [[9.0, 0, 0], [0, 9.0, 0], [0, 0, 9.0]],
@@ -53,6 +53,24 @@ def test_isolated_atoms_have_no_images():
     assert len(first) == (distances < 3.0).sum() - len(points)
     assert pairs.offsets.abs().max() == 0.0
     assert (first != pairs.second).all()
+
+
+def test_each_pair_is_there_in_both_directions():
+    cell = torch.tensor(BOXES["reduced triclinic"], dtype=torch.float64)
+    positions = torch.from_numpy(random_positions(cell.numpy()))
+    pairs = find_pairs(positions, cell, True, 4.0)
+    rows = torch.column_stack([first_atoms(pairs), pairs.second, pairs.offsets.round(decimals=6)])
+    turned = torch.column_stack([rows[:, 1], rows[:, 0], -rows[:, 2:]])
+    assert torch.equal(torch.unique(rows, dim=0), torch.unique(turned + 0.0, dim=0))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_widths_are_distances_between_opposite_faces(turned: bool):
+    box = torch.tensor([[6.0, 0, 0], [3.0, 4.0, 0], [0, 0, 5.0]], dtype=torch.float64)
+    if turned:
+        box = box.flip(1)
+    expected = torch.tensor([6.0 * 4.0 / 5.0, 4.0, 5.0], dtype=torch.float64)
+    torch.testing.assert_close(box_widths(box), expected)
 
 
 def test_the_pairs_of_an_atom_stand_together():

@@ -74,6 +74,21 @@ def pair_system(
     return System(n, *map(address, (positions, starts, second, offsets, species)))
 
 
+def check_features(species: Tensor, features: Tensor, n_species: int) -> None:
+    """Refuse what would make the kernels read or write outside of the arrays."""
+    if features.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"features: wanted torch.float32 or float64, found {features.dtype}")
+    if features.ndim != 2 or len(features) != len(species):
+        raise ValueError(
+            f"features: wanted shape ({len(species)}, F), found {tuple(features.shape)}"
+        )
+    if len(species) and not (int(species.min()) >= 0 and int(species.max()) < n_species):
+        raise ValueError(
+            f"species: wanted 0 to {n_species - 1}, "
+            f"found {int(species.min())} to {int(species.max())}"
+        )
+
+
 def nodal_density(
     positions: Tensor,
     offsets: Tensor,
@@ -88,8 +103,9 @@ def nodal_density(
     warp: float,
 ) -> Tensor:
     """Return the nodal density; arguments as in `openmm_innff.engine.reference`."""
-    n, width = features.shape
     system = pair_system(positions, offsets, starts, second, species)
+    check_features(species, features, n_species)
+    n, width = features.shape
     grid = Grid(n_species, l_max, nodes, width, cutoff, warp)
     out = features.new_empty([(l_max + 1) ** 2, n, n_species * nodes * width])
     needed().call(
@@ -120,6 +136,7 @@ def nodal_density_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients with respect to positions, offsets and features."""
     system = pair_system(positions, offsets, starts, second, species)
+    check_features(species, features, n_species)
     grid = Grid(n_species, l_max, nodes, features.shape[1], cutoff, warp)
     out = tuple(torch.empty_like(t) for t in (positions, offsets, features))
     needed().call(
@@ -154,6 +171,7 @@ def nodal_density_double_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of <v, backward> with respect to grad, positions, offsets, features."""
     system = pair_system(positions, offsets, starts, second, species)
+    check_features(species, features, n_species)
     grid = Grid(n_species, l_max, nodes, features.shape[1], cutoff, warp)
     direction = Gradients(None, *map(address, (v_positions, v_offsets, v_features)))
     out = tuple(torch.empty_like(t) for t in (grad, positions, offsets, features))

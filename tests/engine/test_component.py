@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from openmm_innff.data import Frame
+from openmm_innff.engine.component import CompiledComponent
 from openmm_innff.engine.library import threads
-from openmm_innff.neighbors import find_pairs
+from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential.folded import fold, shape_of
 from openmm_innff.potential.trainable import component_forces
 from openmm_innff.training.batch import collate, make_batch
 from openmm_innff.training.config import SmoothnessConfig
@@ -55,7 +57,7 @@ def test_energies_and_forces_are_those_of_torch(n_species: int, l_max: int, part
     potential = potential_of(n_species, l_max)
     given = sample(potential)
     component = getattr(potential, part)
-    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 2e-4)):
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
         component.to(dtype)
         found, expected = (
             component_forces(component, *given, differentiable=False, engine=engine)
@@ -90,6 +92,97 @@ def test_a_species_that_is_absent_and_an_atom_without_neighbours():
     )
     torch.testing.assert_close(found, tuple(t.detach() for t in expected))
     assert found[1][2].abs().max() == 0.0
+
+
+@pytest.mark.parametrize("kinds", [(0, 0), (0, 1), (1, 1)], ids=["H-H", "H-O", "O-O"])
+@pytest.mark.parametrize("distance", [0.3, 0.45, 0.6, 0.6999, 0.7])
+def test_core_repulsion_is_that_of_torch(distance: float, kinds: tuple[int, int]):
+    fast = potential_of(2, 2).fast
+    positions = distance * torch.tensor([[0.0, 0, 0], [0.6, 0, 0.8]], dtype=torch.float64)
+    pairs = find_pairs(positions, torch.zeros(3, 3).double(), False, 2.6)
+    species = torch.tensor(kinds)
+    found, expected = (
+        component_forces(fast, positions, pairs, species, differentiable=False, engine=engine)
+        for engine in ("compiled", "torch")
+    )
+    repulsion = fast.repulsion(positions, pairs, species, 0.0).sum()
+    assert (repulsion > 0.0) == (distance < 0.7)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b.detach(), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("part", ["fast", "slow"])
+def test_an_empty_list_leaves_the_energies_of_lone_atoms(part: str, count: int):
+    component = getattr(potential_of(1, 2), part)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    starts = torch.zeros(count + 1, dtype=torch.int64)
+    pairs = PairList(starts, nothing, torch.zeros(0, 3).double())
+    positions = torch.rand(count, 3, dtype=torch.float64)
+    species = torch.zeros(count, dtype=torch.int64)
+    alone = component.atomic_energies(torch.zeros(9, 1, 7).double(), [1])
+    energies, forces = component_forces(
+        component, positions, pairs, species, differentiable=False, engine="compiled"
+    )
+    torch.testing.assert_close(energies, alone.detach().expand(count))
+    assert forces.shape == (count, 3)
+    assert (forces == 0.0).all()
+
+
+def parameter_gradients(component, given: tuple, engine: str) -> list[torch.Tensor]:
+    """Gradients of a loss of energies and forces that is not symmetric in any way."""
+    energies, forces = component_forces(component, *given, differentiable=True, engine=engine)
+    random = torch.Generator().manual_seed(1)
+    weights = torch.randn(len(energies), 4, generator=random).to(energies.dtype)
+    loss = (weights[:, 0] * energies.sin()).sum() + (weights[:, 1:] * forces.tanh()).sum()
+    return list(torch.autograd.grad(loss, list(component.parameters())))
+
+
+@pytest.mark.parametrize("l_max", [0, 1, 2])
+@pytest.mark.parametrize("n_species", [1, 2, 4])
+def test_parameter_gradients_with_core_repulsion_and_absent_species(n_species: int, l_max: int):
+    potential = potential_of(n_species, l_max)
+    positions, pairs, species = sample(potential)
+    absent = n_species // 2 if n_species > 2 else n_species
+    given = positions, pairs, torch.where(species == absent, 0, species).sort()[0]
+    for component in (potential.fast, potential.slow):
+        expected = parameter_gradients(component, given, "torch")
+        found = parameter_gradients(component, given, "compiled")
+        for (name, _), a, b in zip(component.named_parameters(), found, expected, strict=True):
+            assert (a - b).norm() <= 1e-10 * b.norm(), name
+
+
+def test_a_later_forward_does_not_change_an_earlier_gradient():
+    potential = potential_of(2, 2)
+    component, given = potential.slow, sample(potential)
+    expected = parameter_gradients(component, given, "compiled")
+    energies, forces = component_forces(component, *given, differentiable=True, engine="compiled")
+    random = torch.Generator().manual_seed(1)
+    weights = torch.randn(len(energies), 4, generator=random).double()
+    loss = (weights[:, 0] * energies.sin()).sum() + (weights[:, 1:] * forces.tanh()).sum()
+    scale = component.scale.clone()
+    component.scale = 3.0 * scale
+    component_forces(component, *sample(potential, 7), differentiable=False, engine="compiled")
+    found = torch.autograd.grad(loss, list(component.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_parameters_of_another_size_or_type_are_named():
+    potential = potential_of(2, 1)
+    component = CompiledComponent(shape_of(potential.slow), None, torch.float64)
+    folded = fold(potential.slow)
+    with pytest.raises(ValueError, match=r"bias: wanted torch.float64 of shape \(2, 6\), found"):
+        component.set_parameters(folded._replace(bias=folded.bias.float()))
+    with pytest.raises(ValueError, match=r"table: wanted .* found .* of shape"):
+        component.set_parameters(folded._replace(table=folded.table[..., 1:]))
+    with pytest.raises(ValueError, match="shape: the compiled engine can't do"):
+        CompiledComponent(shape_of(potential.slow)._replace(l_max=3), None, torch.float64)
+
+
+def test_half_precision_is_refused():
+    potential = potential_of(2, 1)
+    with pytest.raises(ValueError, match=r"dtype: wanted .*float32.* found .*float16"):
+        CompiledComponent(shape_of(potential.slow), None, torch.float16)
 
 
 def frame(seed: int) -> Frame:
@@ -150,6 +243,20 @@ def test_results_depend_on_the_number_of_threads_only():
             assert torch.equal(run[1], runs[0][1])
         results[count] = runs[0]
     torch.testing.assert_close(results[1], results[2], atol=1e-12, rtol=0)
+
+
+@pytest.mark.usefixtures("restore_threads")
+def test_gradients_depend_on_the_number_of_threads_only():
+    potential = potential_of(2, 2)
+    given = sample(potential, 100, 12.0)
+    results = {}
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        first, second = (parameter_gradients(potential.slow, given, "compiled") for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        results[count] = first
+    for a, b in zip(results[1], results[2], strict=True):
+        assert (a - b).norm() <= 1e-12 * a.norm()
 
 
 @pytest.mark.usefixtures("restore_threads")

@@ -55,6 +55,17 @@ def test_sum_over_the_nodes_is_the_cutoff_function():
         torch.testing.assert_close(density[0, 0].sum(), expected)
 
 
+def test_the_density_and_its_slope_vanish_at_the_cutoff():
+    """As the cube of the distance to the cutoff, so the second derivative is continuous too."""
+    for gap, tolerance in ((0.0, 0.0), (1e-4, 1e-9), (-1e-4, 0.0)):
+        positions, pairs, species = pairs_of([[0, CUTOFF - gap, 0]])
+        positions.requires_grad_()
+        density = nodal_density(positions, pairs, species, torch.ones(2, 1).double(), grid(2))
+        (slope,) = torch.autograd.grad(density.abs().sum(), positions)
+        assert density.abs().max() <= tolerance**1.25
+        assert slope.abs().max() <= 20 * tolerance
+
+
 def test_neighbours_of_a_species_add_up_in_its_own_nodes():
     positions, pairs, species, features = system()
     density = nodal_density(positions, pairs, species, features, grid(1))
@@ -79,7 +90,7 @@ def test_compiled_equals_the_reference(compiled, l_max: int, features: int, dtyp
     torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize("features", [1, 3])
 @pytest.mark.parametrize("l_max", [0, 1, 2])
 def test_first_and_second_derivatives(compiled, l_max: int, features: int):
     positions, pairs, species, h = system(5, features)
@@ -92,12 +103,57 @@ def test_first_and_second_derivatives(compiled, l_max: int, features: int):
     assert torch.autograd.gradgradcheck(density, inputs, fast_mode=True)
 
 
+@pytest.mark.parametrize("name", ["positions", "offsets", "features"])
+def test_slopes_are_finite_differences(name: str):
+    positions, pairs, species, h = system(6, 3)
+    given = {"positions": positions, "offsets": pairs.offsets, "features": h}
+    weights = torch.randn(9, 6, 42, generator=torch.Generator().manual_seed(0)).double()
+
+    def value(changed: Tensor) -> Tensor:
+        x, offsets, features = {**given, name: changed}.values()
+        density = nodal_density(x, pairs._replace(offsets=offsets), species, features, grid(2))
+        return (weights * density).sum()
+
+    variable = given[name].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(value(variable), variable)
+    step = torch.zeros_like(slope)
+    for place in ((0, 0), (2, 1), (5, 2)):
+        step[place] = 1e-5
+        found = (value(given[name] + step) - value(given[name] - step)) / 2e-5
+        step[place] = 0.0
+        assert float(slope[place]) == pytest.approx(float(found), rel=1e-6, abs=1e-7)
+
+
+def test_derivatives_in_single_precision_are_close_to_those_in_double(compiled):
+    positions, pairs, species, h = system(40, 2)
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        x, features = positions.clone().requires_grad_(), h.to(dtype).requires_grad_()
+        value = nodal_density(x, pairs, species, features, grid(2)).square().sum()
+        first = torch.autograd.grad(value, (x, features), create_graph=True)
+        both = first[0].square().sum() + first[1].square().sum()
+        results.append([*first, *torch.autograd.grad(both, (x, features))])
+    for double, single in zip(*results, strict=True):
+        assert (single.double() - double).norm() < 1e-5 * double.norm()
+
+
+def test_tensors_need_not_be_contiguous():
+    positions, pairs, species, h = system(9, 3)
+    expected = nodal_density(positions, pairs, species, h, grid(1))
+    turned = pairs._replace(offsets=pairs.offsets.t().contiguous().t())
+    found = nodal_density(
+        positions.t().contiguous().t(), turned, species, h.t().contiguous().t(), grid(1)
+    )
+    torch.testing.assert_close(found, expected)
+
+
 DEGENERATE = {
     "at the cutoff": [[CUTOFF, 0, 0]],
     "just inside the cutoff": [[CUTOFF - 1e-9, 0, 0]],
     "beyond the cutoff": [[CUTOFF + 1e-9, 0, 0], [0, 50.0, 0]],
     "collinear": [[0, 0, 1.0], [0, 0, 2.0], [0, 0, -1.5]],
     "coincident": [[0.0, 0, 0]],
+    "several coincident": [[0.0, 0, 0], [0.0, 0, 0], [1.0, 0, 0], [1.0, 0, 0]],
     "nearly coincident": [[1e-9, 0, 0]],
 }
 
@@ -117,7 +173,7 @@ def test_degenerate_places_agree_with_the_reference_and_stay_finite(compiled, pl
     torch.testing.assert_close(results[0], results[1])
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [0, 1, 3])
 def test_atoms_without_pairs_have_no_density(compiled, count: int):
     positions = torch.zeros(count, 3, dtype=torch.float64, requires_grad=True)
     nothing = torch.zeros(0, dtype=torch.int64)
@@ -138,12 +194,24 @@ def test_atoms_without_pairs_have_no_density(compiled, count: int):
         ("offsets", lambda t: t[1:]),
         ("second", lambda t: t.int()),
         ("starts", lambda t: t[1:]),
+        ("species", lambda t: t.int()),
+        ("features", lambda t: t.half()),
+        ("features", lambda t: t.long()),
+        ("features", lambda t: t[:2]),
+        ("species", lambda t: t + 1),
+        ("species", lambda t: t - 1),
     ],
 )
 def test_wrong_arguments_are_named(compiled, name: str, change):
     positions, pairs, species, h = system()
-    given = {"positions": positions, **pairs._asdict()}
+    given = {"positions": positions, **pairs._asdict(), "species": species, "features": h}
     given[name] = change(given[name]).contiguous()
-    call = partial(compiled_module.nodal_density, species=species, features=h)
+    call = partial(compiled_module.nodal_density, n_species=2, l_max=1, nodes=7)
     with pytest.raises(ValueError, match=f"{name}: wanted .* found"):
-        call(**given, n_species=2, l_max=1, nodes=7, cutoff=CUTOFF, warp=WARP)
+        call(**given, cutoff=CUTOFF, warp=WARP)
+
+
+def test_a_degree_that_is_not_there_is_refused(compiled):
+    positions, pairs, species, h = system()
+    with pytest.raises(RuntimeError, match="refused density_forward"):
+        nodal_density(positions, pairs, species, h, grid(3))

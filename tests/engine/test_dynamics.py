@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -80,6 +81,74 @@ def test_errors_say_what_was_wanted_and_found(make, positions, scripted: bool):
     with pytest.raises(Exception, match=r"positions: wanted shape \(81, 3\), found \(80, 3\)"):
         evaluator(positions[1:], BOX)
     assert torch.isfinite(evaluator(positions, BOX)[0])
+
+
+IGNORED = "with torch, more atoms than expected are ignored; fewer are an IndexError"
+UNSAID = "the message is that a NaN can't be an integer"
+
+
+@pytest.mark.parametrize("count", [80, 82])
+@pytest.mark.parametrize("scripted", [False, True], ids=["eager", "scripted"])
+@pytest.mark.parametrize(
+    "engine", [pytest.param("torch", marks=pytest.mark.xfail(reason=IGNORED)), "compiled"]
+)
+def test_another_number_of_atoms_is_refused(make, positions, engine, scripted, count):
+    evaluator = torch.jit.script(make(engine)) if scripted else make(engine)
+    others = torch.cat([positions, positions + 50.0])[:count]
+    with pytest.raises(Exception, match=rf"wanted shape \(81, 3\), found \({count}, 3\)"):
+        evaluator(others, BOX)
+
+
+@pytest.mark.parametrize("engine", ["torch", "compiled"])
+@pytest.mark.parametrize("factor", [0.0, torch.nan, torch.inf])
+@pytest.mark.xfail(reason=UNSAID)
+def test_a_box_that_is_none_is_refused_as_any_narrow_one(make, positions, engine, factor: float):
+    with pytest.raises(RuntimeError, match=r"box: wanted"):
+        make(engine)(positions, factor * BOX)
+
+
+def test_a_skin_that_the_compiled_list_cannot_hold_is_named(make, positions):
+    with pytest.raises(RuntimeError, match=r"skin: wanted less than the cutoff, 2\.5 .* found 20"):
+        make(skin=20.0)(positions, BOX)
+
+
+def test_isolated_atoms_need_no_box(make, positions):
+    found, expected = (
+        make(engine, periodic=False)(positions, torch.zeros(3, 3))
+        for engine in ("compiled", "torch")
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_results_depend_on_the_number_of_threads_only(make, positions):
+    before = torch.get_num_threads()
+    results = {}
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            first, second = make()(positions, BOX), make()(positions, BOX)
+            assert torch.equal(first[0], second[0])
+            assert torch.equal(first[1], second[1])
+            results[count] = first
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(results[1], results[2], atol=1e-12, rtol=0)
+
+
+def test_copies_may_be_used_by_several_threads_at_once(make, positions):
+    """Copies share one compiled object; each thread has its own place along a line."""
+    evaluator = make()
+    places = [positions + torch.tensor([0.4 * k, 0, 0]) * (positions > 4.0) for k in range(3)]
+    expected = [make()(place, BOX)[1] for place in places]
+
+    def forces(k: int) -> list[torch.Tensor]:
+        copied = copy.deepcopy(evaluator)
+        return [copied(places[k], BOX)[1] for _ in range(20)]
+
+    with ThreadPoolExecutor(3) as pool:
+        for k, found in enumerate(pool.map(forces, range(3))):
+            for result in found:
+                torch.testing.assert_close(result, expected[k], atol=1e-12, rtol=0)
 
 
 def test_copies_give_the_same_numbers(make, positions):
