@@ -1,6 +1,7 @@
 """NequIP and Allegro with the sizes of their own tutorials, random weights, eager.
 
-Their ahead-of-time compiled form starts from a trained checkpoint, and TorchScript was no faster.
+Eager: their ahead-of-time compiled form, which is what they recommend, was not tried, so these rows
+may flatter the others. TorchScript failed for NequIP, and was no faster for Allegro in one try.
 """
 
 from importlib.metadata import version

@@ -28,9 +28,10 @@ evaluator = load_model("water-pbe0").potential.evaluator("total", numbers, perio
 energy, forces = evaluator(torch.tensor(positions), torch.zeros(3, 3))
 
 
-def gradient_norm(l_max):
+def gradient_norm(l_max, channels):
     """Of a loss by the parameters, in double precision; sizes that fill no register."""
-    config = ComponentConfig(4.0, channels=5, l_max=l_max, nodes=7, projections=6, intervals=5)
+    sizes = dict(channels=channels, l_max=l_max, nodes=7, projections=22, intervals=5)
+    config = ComponentConfig(4.0, **sizes)
     component = Component(config, [1, 8], True, torch.Generator().manual_seed(0)).double()
     here = torch.tensor(positions[:30]).double()
     species = torch.arange(30) // 20
@@ -41,8 +42,8 @@ def gradient_norm(l_max):
     return float(sum(g.square().sum() for g in gradients))
 
 
-numbers = [float(energy), float(forces.abs().sum()), *(gradient_norm(l) for l in range(3))]
-print(library().level, *numbers)
+norms = [gradient_norm(l_max, channels) for l_max in range(3) for channels in (1, 5)]
+print(library().level, float(energy), float(forces.abs().sum()), *norms)
 '''
 
 
