@@ -1,7 +1,7 @@
 """NequIP and Allegro with the sizes of their own tutorials, random weights, eager.
 
 Eager: their ahead-of-time compiled form, which is what they recommend, was not tried, so these rows
-may flatter the others. TorchScript failed for NequIP, and was no faster for Allegro in one try.
+may flatter this project. TorchScript failed for NequIP, and was no faster for Allegro in one try.
 """
 
 from importlib.metadata import version
