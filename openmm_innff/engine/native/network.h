@@ -346,9 +346,10 @@ private:
             }
         }
         Lanes<S>* out = gradient.weights.data();
-        for (int k = 0; k < inputs; k += TILE<S>)
+        constexpr int ROWS = TILE<S> < WIDTH<S> ? TILE<S> : WIDTH<S>;  // divides the inputs
+        for (int k = 0; k < inputs; k += ROWS)
             for (int p = 0; p < columns; p++)
-                multiply_tile<S, TILE<S>, 1>(turned_.data() + k * STRIDE, STRIDE, INNER, by + p, columns,
+                multiply_tile<S, ROWS, 1>(turned_.data() + k * STRIDE, STRIDE, INNER, by + p, columns,
                                           out + static_cast<size_t>(k) * columns + p, columns);
     }
 
