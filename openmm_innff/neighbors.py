@@ -54,6 +54,8 @@ def geometry_fault(positions: Tensor, box: Tensor, periodic: bool, cutoff: float
         narrowest = float(box_widths(box).min())
         if not narrowest >= 2.0 * cutoff:
             wanted = round(2000.0 * cutoff) / 1000.0
+            if not bool(torch.isfinite(box).all()) or narrowest != narrowest:
+                return f"box: wanted a width of at least {wanted} angstrom, found none, NaN or inf"
             found = round(1000.0 * narrowest) / 1000.0
             return (
                 f"box: wanted a width of at least twice the cutoff, {wanted} angstrom, "

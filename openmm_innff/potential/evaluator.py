@@ -100,7 +100,9 @@ class ComponentEvaluator(nn.Module):
                     energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
             return energy, forces, fault
         if self._is_stale(positions, box):
-            fault = geometry_fault(positions, box, self.periodic, self.cutoff)
+            fault = self._shape_fault(positions)
+            if len(fault) == 0:
+                fault = geometry_fault(positions, box, self.periodic, self.cutoff)
             if len(fault) > 0:
                 return positions.new_zeros([]), torch.zeros_like(positions), fault
             self._rebuild(positions, box)
@@ -128,6 +130,12 @@ class ComponentEvaluator(nn.Module):
                 raise RuntimeError(fault)
             return self.compiled_object()
         return found
+
+    def _shape_fault(self, positions: Tensor) -> str:
+        wanted, found = self.order.numel(), positions.shape
+        if found == (wanted, 3):
+            return ""
+        return f"positions: wanted shape ({wanted}, 3), found ({found[0]}, {found[1]})"
 
     def _is_stale(self, positions: Tensor, box: Tensor) -> bool:
         if self.list_positions.shape != positions.shape:
