@@ -1,16 +1,21 @@
 r"""Multiple-time-step integrators: the slow forces once per outer step, the fast ones n times.
 
-Both are reversible splittings (r-RESPA, doi:10.1063/1.463137; BAOAB-RESPA,
-doi:10.1021/acs.jpclett.9b00901) of one outer step of length :math:`n h`:
+Both rest on the reversible splitting of one outer step of length :math:`n h` by r-RESPA
+(doi:10.1063/1.463137; with noise: BAOAB, doi:10.1093/amrx/abs010, and BAOAB-RESPA,
+doi:10.1021/acs.jpclett.9b00901):
 
 .. code-block:: text
 
     half kick by the slow force, over n h
     n times: half kick by the fast force, over h
-             drift, over h            (NVE)
-             half drift, O, half drift (Langevin; O: exact friction and noise)
+             drift, over h
              half kick by the fast force, over h
     half kick by the slow force, over n h
+
+Langevin dynamics interrupts one drift in each outer step, that of the middle inner step, at its
+half for exact friction and noise over n h. There, and not elsewhere in the step, velocity Verlet's
+velocities belong to positions that are distributed as they should be (it is what makes BAOAB
+accurate), and once is enough: the number of noises does not matter for the ensemble.
 
 Every step ends with positions and velocities of the same time, so kinetic energies need no
 correction. Adjacent half kicks by the same force are merged.
@@ -89,7 +94,7 @@ def mts_nve_integrator(
     """
     groups = checked_groups(system, fast_groups, slow_groups)
     integrator, n = _empty_integrator(outer_step, inner_step, constraint_tolerance)
-    _add_outer_step(integrator, system, n, groups, drift=(f"x+dt/{n}*v",))
+    _add_outer_step(integrator, system, n, groups)
     return integrator
 
 
@@ -105,7 +110,7 @@ def mts_langevin_integrator(
     seed: int | None = None,
     constraint_tolerance: float = 1e-5,
 ) -> openmm.CustomIntegrator:
-    """Langevin dynamics with multiple time steps (BAOAB-RESPA), at constant temperature.
+    """Langevin dynamics with multiple time steps, at constant temperature.
 
     Parameters
     ----------
@@ -142,10 +147,9 @@ def mts_langevin_integrator(
 
     integrator.addGlobalVariable("a", 0)
     integrator.addGlobalVariable("b", 0)
-    integrator.addComputeGlobal("a", f"exp(-friction*dt/{n})")
+    integrator.addComputeGlobal("a", "exp(-friction*dt)")
     integrator.addComputeGlobal("b", "sqrt(kT*(1-a*a))")
-    half = f"x+dt/{2 * n}*v"
-    _add_outer_step(integrator, system, n, groups, drift=(half, "a*v+b*gaussian/sqrt(m)", half))
+    _add_outer_step(integrator, system, n, groups, noise="a*v+b*gaussian/sqrt(m)")
     return integrator
 
 
@@ -168,12 +172,14 @@ def _add_outer_step(
     system: openmm.System,
     n: int,
     groups: ForceGroups,
-    drift: Sequence[str],
+    noise: str | None = None,
 ) -> None:
     """Add the computations of one outer step of ``n`` inner ones.
 
-    ``drift`` holds the expressions between two fast kicks, of x if they begin with x, else of v.
+    ``noise`` is the expression of the velocity after friction and noise.
     """
+    whole = (f"x+dt/{n}*v",)
+    broken = whole if noise is None else (f"x+dt/{2 * n}*v", noise, f"x+dt/{2 * n}*v")
     # Without constraints and virtual sites (which addConstrainPositions updates), the four
     # passes over all atoms that they need per inner step are left out.
     constrained = has_constraints_or_sites(system)
@@ -182,7 +188,7 @@ def _add_outer_step(
     _add_refresh_if_stale(integrator, system, groups)
     integrator.addComputePerDof("v", kick)
     for i in range(n):
-        _add_drift(integrator, drift, n, constrained)
+        _add_drift(integrator, broken if i == n // 2 else whole, n, constrained)
         if i < n - 1:
             for group in groups.fast:
                 integrator.addComputePerDof("v", f"v+dt/{n}*f{group}/m")

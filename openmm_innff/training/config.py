@@ -94,12 +94,18 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class SmoothnessConfig:
-    """Penalty on the change of the slow force along thermal motion (arXiv:2310.13756).
+    """Penalties on the slow force: on its change along thermal motion, and on its size.
+
+    The change is that of arXiv:2310.13756. The size matters because kicks by a slow force, however
+    smooth, make stiff vibrations swing about the place where a steady force would hold them; what
+    of it the fast part can take over costs nothing.
 
     Attributes
     ----------
     weight : float
-        lambda in fs^2; 0 switches the penalty off.
+        lambda in fs^2, of the mean squared change over tau, divided by tau^2; 0 switches it off.
+    magnitude : float
+        Weight of the mean squared slow force.
     tau_fs : float
         Time over which atoms move freely.
     temperature : float
@@ -109,6 +115,7 @@ class SmoothnessConfig:
     """
 
     weight: float = 5.0
+    magnitude: float = 0.0
     tau_fs: float = 2.0
     temperature: float = 300.0
     every: int = 2

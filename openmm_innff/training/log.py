@@ -35,6 +35,7 @@ COLUMNS = (
     "valid_force_mae",
     "valid_energy_rmse",
     "valid_energy_rmse_shifted",
+    "slow_force_rms",
     "slow_change_rms",
 )
 SHOWN = {
@@ -45,6 +46,7 @@ SHOWN = {
     "valid_force_rmse": "valid F",
     "train_energy_rmse": "train E",
     "valid_energy_rmse_shifted": "valid E",
+    "slow_force_rms": "slow F",
     "slow_change_rms": "slow dF",
 }
 RECENT = 8
@@ -62,6 +64,8 @@ def epoch_row(trainer: Trainer, validation: dict[str, float]) -> dict[str, str]:
         "train_energy_rmse": _per_atom_energy(trainer),
         **validation,
     }
+    if sums.slow:
+        numbers["slow_force_rms"] = 1e3 * math.sqrt(sums.slow / steps)
     if sums.changes:
         numbers["slow_change_rms"] = 1e3 * math.sqrt(sums.change / sums.changes)
     row = {"stage": trainer.stage, "epoch": str(trainer.epoch), "step": str(trainer.step)}

@@ -22,6 +22,7 @@ class LossTerms:
     force: Tensor
     energy: Tensor
     change: Tensor | None = None
+    slow: Tensor | None = None
 
 
 def frame_energies(batch: Batch, energies: Tensor) -> Tensor:
@@ -111,6 +112,7 @@ def batch_loss(
         force=(forces - batch.forces).square().mean(),
         energy=residual.square().mean(),
         change=change,
+        slow=None if slow is None else slow.square().mean(),
     )
 
 

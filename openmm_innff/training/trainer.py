@@ -53,6 +53,7 @@ class Sums:
     loss: float = 0.0
     force: float = 0.0
     energy: float = 0.0
+    slow: float = 0.0
     change: float = 0.0
     changes: int = 0
 
@@ -62,6 +63,8 @@ class Sums:
         self.loss += loss
         self.force += float(terms.force.detach())
         self.energy += float(terms.energy.detach())
+        if terms.slow is not None:
+            self.slow += float(terms.slow.detach())
         if terms.change is not None:
             self.change += float(terms.change.detach())
             self.changes += 1
@@ -199,6 +202,8 @@ class Trainer:
         if terms.change is not None:
             factor = smoothness.every * smoothness.weight / smoothness.tau_fs**2
             loss = loss + factor * terms.change
+        if terms.slow is not None:
+            loss = loss + smoothness.magnitude * terms.slow
         loss = loss / self.force_scale**2
         if optimizer.curvature > 0:
             for part in self.parts:
