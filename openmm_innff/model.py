@@ -29,11 +29,31 @@ class Model:
     potential: Potential
     card: ModelCard
 
-    def create_system(self, topology: "app.Topology", **options: Any) -> "openmm.System":
-        """Return an OpenMM System in which this model alone acts; see `system.create_system`."""
+    def create_system(
+        self, topology: "app.Topology", *, mollified: bool = False, **options: Any
+    ) -> "openmm.System":
+        """Return an OpenMM System in which this model alone acts.
+
+        Parameters
+        ----------
+        topology : openmm.app.Topology
+        mollified : bool
+            Whether the slow part sees bonds of hydrogen at the lengths in the model's card, which
+            allows longer outer steps; see `forces.mollified`.
+        **options
+            Further arguments of `system.create_system`.
+        """
         from openmm_innff.system import create_system
 
-        return create_system(self.potential, topology, **options)
+        lengths = self.card.hydrogen_bond_lengths
+        if mollified and not lengths:
+            raise SystemSetupError(
+                f"mollified: the card of {self.card.name!r} has no lengths of bonds of hydrogen; "
+                f"train it anew, or call openmm_innff.system.create_system with them"
+            )
+        return create_system(
+            self.potential, topology, mollified=lengths if mollified else None, **options
+        )
 
     def mts_integrator(
         self,

@@ -37,6 +37,7 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
         grid,
         _table("Errors on validation data", card.errors),
         _table("Valid range", card.valid_range),
+        _table("Mean length of bonds of hydrogen to, A", card.hydrogen_bond_lengths),
         _table("Training", card.training),
     )
 

@@ -61,6 +61,8 @@ class ModelCard:
         Conditions that the training data cover.
     safe_steps : SafeSteps or None
         Multiple-time-step defaults.
+    hydrogen_bond_lengths : dict
+        Mean length in angstrom of the bonds of hydrogen in the training data, by the other element.
     training : dict
         Settings that made the model.
     created, version : str
@@ -77,6 +79,7 @@ class ModelCard:
     errors: dict[str, float] = field(default_factory=dict)
     valid_range: dict[str, Any] = field(default_factory=dict)
     safe_steps: SafeSteps | None = None
+    hydrogen_bond_lengths: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     version: str = ""

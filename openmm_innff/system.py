@@ -1,6 +1,8 @@
 """Systems in which a potential is the only interaction."""
 
 import warnings
+from collections.abc import Mapping
+from functools import partial
 
 import torch  # before openmm: openmmtorch's libraries need those that torch loads
 
@@ -12,6 +14,7 @@ from openmm.app.topology import Residue
 
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.forces import FAST, SLOW, Backend, Precision, make_force
+from openmm_innff.forces.mollified import mollify
 from openmm_innff.neighbors import box_widths
 from openmm_innff.potential import Potential
 from openmm_innff.units import NM_TO_ANGSTROM
@@ -32,6 +35,7 @@ def create_system(
     skin: float = 0.5,
     periodic: bool | None = None,
     reference_energies: bool = False,
+    mollified: Mapping[str, float] | None = None,
 ) -> openmm.System:
     """Create a System whose forces come from a potential alone.
 
@@ -60,6 +64,9 @@ def create_system(
         None: whether the topology has a box.
     reference_energies
         Whether to add the reference energies of the elements to the energy.
+    mollified
+        Lengths (angstrom) of bonds of hydrogen to other elements, by symbol: the slow part is then
+        evaluated with each hydrogen at this distance, see `forces.mollified`. None: as it is.
 
     Returns
     -------
@@ -89,7 +96,12 @@ def create_system(
         system.setDefaultPeriodicBoxVectors(*box)
 
     groups = {"fast": fast_group, "slow": slow_group} if split else {"total": fast_group}
+    if mollified is not None:
+        groups = {"fast": fast_group, "slow": slow_group if split else fast_group}
     for part, group in groups.items():
+        transform = None
+        if mollified is not None and part == "slow":
+            transform = partial(mollify, topology=topology, lengths=mollified, periodic=periodic)
         force = make_force(
             potential,
             part,
@@ -101,6 +113,7 @@ def create_system(
             precision=precision,
             engine=engine,
             reference_energies=reference_energies and part != "slow",
+            transform=transform,
         )
         system.addForce(force)
     # The forces without a role in the dynamics go where they are evaluated least.

@@ -1,6 +1,6 @@
 """Make a Force of one part of a potential."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -35,6 +35,7 @@ def make_force(
     precision: Precision = "single",
     engine: str = "auto",
     reference_energies: bool = False,
+    transform: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
 ) -> Force:
     """Make a Force of the fast part, the slow part or the total of a potential.
 
@@ -66,6 +67,8 @@ def make_force(
         where the compiled engine (Triton) has not been tried on a device yet.
     reference_energies
         Whether to add the reference energies of the elements to the energy.
+    transform
+        What to make of the evaluator before it becomes a Force, see `forces.mollified`.
 
     Returns
     -------
@@ -93,8 +96,9 @@ def make_force(
     evaluator = potential.evaluator(
         part, atomic_numbers, periodic=periodic, skin=skin, dtype=_DTYPES[precision], engine=engine
     )
+    acting = evaluator if transform is None else transform(evaluator)
     shift = potential.reference_energy(atomic_numbers) if reference_energies else 0.0
-    adapter = Adapter(evaluator, n_particles or len(atomic_numbers), indices, shift).cpu()
+    adapter = Adapter(acting, n_particles or len(atomic_numbers), indices, shift).cpu()
     make = make_torch_force if chosen == "torch" else make_python_force
     force = make(adapter, periodic)
     force.setName(f"INN-FF {part}")

@@ -4,8 +4,6 @@ Such a force can be copied and written as XML; its XML holds a pickle, so read o
 trust.
 """
 
-from typing import Any, cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -91,7 +89,7 @@ class DirectComputation:
 
 def compiled_components(adapter: Adapter) -> list[ComponentEvaluator]:
     """Return the components of an adapter if all are compiled, else nothing."""
-    components = list(cast(Any, adapter.evaluator).components)
+    components = list(getattr(adapter.evaluator, "components", []))
     return components if all(component.compiled for component in components) else []
 
 

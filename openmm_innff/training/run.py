@@ -19,6 +19,7 @@ from openmm_innff.interrupt import StopRequest
 from openmm_innff.modelfile import ModelCard, save_model
 from openmm_innff.potential import Potential, PotentialConfig
 from openmm_innff.training.batch import Batch, make_batch
+from openmm_innff.training.bonds import hydrogen_bond_lengths
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
@@ -210,6 +211,7 @@ def _finish(
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
         valid_range={**config.card.valid_range, **_shortest_distances(trainer.average)},
+        hydrogen_bond_lengths=hydrogen_bond_lengths(trainer.potential.elements, trainer.training),
         training={
             "frames": len(training),
             "validation_frames": len(validation),
@@ -217,6 +219,7 @@ def _finish(
             "torch_threads": torch.get_num_threads(),
             **{name: getattr(config.optimizer, name) for name in ("fast_epochs", "joint_epochs")},
             "smoothness_weight_fs2": config.smoothness.weight,
+            "smoothness_magnitude": config.smoothness.magnitude,
         },
         version=version("openmm-innff"),
     )
