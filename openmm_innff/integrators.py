@@ -37,7 +37,8 @@ the end of a step, also with OpenMM's own MTSIntegrator, so there they are refus
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import openmm
 from openmm import unit
@@ -49,6 +50,7 @@ from openmm_innff.forces.groups import (
     force_parameters,
     has_constraints_or_sites,
 )
+from openmm_innff.noise import Computation, coloured_noise
 
 BOLTZMANN_KJ_PER_MOL_K = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(
     unit.kilojoule_per_mole / unit.kelvin
@@ -107,6 +109,7 @@ def mts_langevin_integrator(
     *,
     fast_groups: Sequence[int] = (0,),
     slow_groups: Sequence[int] = (1,),
+    vibrational_friction: unit.Quantity | float = 0.0,
     seed: int | None = None,
     constraint_tolerance: float = 1e-5,
 ) -> openmm.CustomIntegrator:
@@ -122,6 +125,11 @@ def mts_langevin_integrator(
     friction
         An inverse time with units, or a float in 1/ps. It can be changed later:
         ``integrator.setGlobalVariableByName("friction", value in 1/ps)``.
+    vibrational_friction
+        An inverse time with units, or a float in 1/ps: further friction, by coloured noise, on
+        motion faster than about CROSSOVER_PER_CM. It takes away the heat that long outer steps
+        pump into vibrations, where some tens per ps are needed, and hardly slows diffusion
+        (Morrone et al., doi:10.1063/1.3518369). 0 switches it off.
     seed
         Of the random numbers, >= 0; None takes a new one each time. OpenMM keeps 0 for that
         purpose, so it is given ``seed + 1``.
@@ -149,7 +157,12 @@ def mts_langevin_integrator(
     integrator.addGlobalVariable("b", 0)
     integrator.addComputeGlobal("a", "exp(-friction*dt)")
     integrator.addComputeGlobal("b", "sqrt(kT*(1-a*a))")
-    _add_outer_step(integrator, system, n, groups, noise="a*v+b*gaussian/sqrt(m)")
+    noises: dict[int, list[Computation]] = {n // 2: [("v", "a*v+b*gaussian/sqrt(m)")]}
+    vibrational = _not_negative("vibrational_friction", vibrational_friction, PER_PICOSECOND)
+    if vibrational > 0:
+        for i, coloured in coloured_noise(integrator, vibrational, n).items():
+            noises.setdefault(i, []).extend(coloured)
+    _add_outer_step(integrator, system, n, groups, noises)
     return integrator
 
 
@@ -172,14 +185,12 @@ def _add_outer_step(
     system: openmm.System,
     n: int,
     groups: ForceGroups,
-    noise: str | None = None,
+    noises: Mapping[int, Sequence[Computation]] = MappingProxyType({}),
 ) -> None:
     """Add the computations of one outer step of ``n`` inner ones.
 
-    ``noise`` is the expression of the velocity after friction and noise.
+    ``noises`` holds those that stand in the middle of the drift of an inner step, by its number.
     """
-    whole = (f"x+dt/{n}*v",)
-    broken = whole if noise is None else (f"x+dt/{2 * n}*v", noise, f"x+dt/{2 * n}*v")
     # Without constraints and virtual sites (which addConstrainPositions updates), the four
     # passes over all atoms that they need per inner step are left out.
     constrained = has_constraints_or_sites(system)
@@ -188,7 +199,7 @@ def _add_outer_step(
     _add_refresh_if_stale(integrator, system, groups)
     integrator.addComputePerDof("v", kick)
     for i in range(n):
-        _add_drift(integrator, broken if i == n // 2 else whole, n, constrained)
+        _add_drift(integrator, noises.get(i, ()), n, constrained)
         if i < n - 1:
             for group in groups.fast:
                 integrator.addComputePerDof("v", f"v+dt/{n}*f{group}/m")
@@ -201,12 +212,13 @@ def _add_outer_step(
 
 
 def _add_drift(
-    integrator: openmm.CustomIntegrator, drift: Sequence[str], n: int, constrained: bool
+    integrator: openmm.CustomIntegrator, noise: Sequence[Computation], n: int, constrained: bool
 ) -> None:
     if constrained:
         integrator.addConstrainVelocities()
-    for expression in drift:
-        integrator.addComputePerDof("x" if expression.startswith("x") else "v", expression)
+    half = ("x", f"x+dt/{2 * n}*v")
+    for variable, expression in [half, *noise, half] if noise else [("x", f"x+dt/{n}*v")]:
+        integrator.addComputePerDof(variable, expression)
     if constrained:
         integrator.addComputePerDof("x_free", "x")
         integrator.addConstrainPositions()
@@ -262,11 +274,18 @@ def _empty_integrator(
 
 
 def _positive(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
+    number = _not_negative(name, value, to)
+    if number == 0:
+        raise SystemSetupError(f"{name} must be positive and finite, found 0 {to}")
+    return number
+
+
+def _not_negative(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
     if isinstance(value, unit.Quantity):
         if not value.unit.is_compatible(to):
             raise SystemSetupError(f"{name} must have a unit like {to}, found {value}")
         value = value.value_in_unit(to)
     number = float(value)
-    if not (number > 0 and math.isfinite(number)):
-        raise SystemSetupError(f"{name} must be positive and finite, found {number:g} {to}")
+    if not (number >= 0 and math.isfinite(number)):
+        raise SystemSetupError(f"{name} must be finite and not negative, found {number:g} {to}")
     return number

@@ -33,6 +33,7 @@ LAYERS = (
     ("modelfile",),
     ("modelcard",),
     ("forces",),
+    ("noise",),
     ("integrators",),
     ("system",),
     ("model",),
@@ -46,7 +47,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
-    *("forces", "integrators", "system", "model"),
+    *("forces", "noise", "integrators", "system", "model"),
     *("boxes", "analysis", "throughput", "report", "simulation"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")

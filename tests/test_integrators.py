@@ -10,6 +10,7 @@ from openmm import unit
 
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.integrators import forget_forces, mts_langevin_integrator, mts_nve_integrator
+from openmm_innff.noise import CROSSOVER_PER_CM
 
 N_INNER = 4
 PLATFORMS = ("Reference", "CPU")
@@ -245,6 +246,43 @@ def test_langevin_samples_harmonic_wells() -> None:
     assert np.mean(v2) == pytest.approx(1, abs=4 * error)
 
 
+def test_coloured_noise_samples_harmonic_wells() -> None:
+    n, kT = 300, 2.494338785
+    fast, slow = 4.0e5, 2000.0
+    system = native_springs(n, fast, slow)
+    integrator = mts_langevin_integrator(
+        system, 300.0, 5.0, 0.004, 0.001, vibrational_friction=50.0, seed=7
+    )
+    context = context_of(system, integrator)
+    integrator.step(200)
+    x2 = []
+    for _ in range(60):
+        integrator.step(50)
+        x2.append(np.mean(phase_point(context)[0] ** 2) * (fast + slow) / kT)
+    assert np.mean(x2) == pytest.approx(1, abs=4 * np.std(x2, ddof=1) / np.sqrt(60))
+    assert np.std(x2, ddof=1) / np.sqrt(60) < 0.01
+
+
+@pytest.mark.parametrize("wavenumber", [100.0, 1000.0, 3000.0])
+def test_coloured_noise_rubs_vibrations_only(wavenumber: float) -> None:
+    """At hardly any temperature an oscillator decays as the generalised Langevin equation says."""
+    omega = 2 * np.pi * 0.0299792458 * wavenumber
+    system = native_springs(1, omega**2, 1e-6)
+    integrator = mts_langevin_integrator(
+        system, 1e-9, 1e-9, 0.001, 0.00025, vibrational_friction=20.0, seed=1
+    )
+    context = context_of(system, integrator)
+    crossover = 2 * np.pi * 0.0299792458 * CROSSOVER_PER_CM
+    modes = np.roots([1.0, crossover + 20.0, omega**2, omega**2 * crossover])
+    expected = -2 * modes[np.argmax(modes.imag)].real
+    spectrum = 20.0 * omega**2 / (omega**2 + crossover**2)
+    assert expected == pytest.approx(spectrum, rel=0.12)
+    integrator.step(100)  # until the past velocities are there
+    start, length = total_energy(context), 1 / expected
+    integrator.step(round(length / 0.001))
+    assert np.log(start / total_energy(context)) / length == pytest.approx(expected, rel=0.05)
+
+
 def test_langevin_temperature_of_constrained_dumbbells() -> None:
     n, kT = 200, 2.494338785
     system = native_springs(2 * n)
@@ -326,7 +364,7 @@ def test_a_barostat_in_another_group_is_no_error() -> None:
         ({"slow_groups": (1, 32)}, r"found \(0,\) and \(1, 32\)"),
         ({"inner_step": 0.0007}, r"whole multiple of inner_step, found 2 fs and 0.7 fs"),
         ({"inner_step": 0.004}, r"found 2 fs and 4 fs"),
-        ({"outer_step": -0.002}, r"outer_step must be positive and finite, found -0.002"),
+        ({"outer_step": -0.002}, r"outer_step must be finite and not negative, found -0.002"),
         ({"inner_step": 1 * unit.kelvin}, r"inner_step must have a unit like picosecond"),
     ],
 )
@@ -339,8 +377,10 @@ def test_errors(changes: dict, text: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"temperature": -1}, "temperature must be positive"),
-        ({"friction": float("nan")}, "friction must be positive and finite, found nan"),
+        ({"temperature": -1}, "temperature must be finite and not negative, found -1"),
+        ({"friction": float("nan")}, "friction must be finite and not negative, found nan"),
+        ({"friction": 0.0}, "friction must be positive and finite, found 0"),
+        ({"vibrational_friction": -1}, "vibrational_friction must be finite and not negative"),
         ({"seed": -3}, "seed must be None or from 0"),
     ],
 )
