@@ -257,7 +257,7 @@ def speeds(model: Any, seconds: float) -> Iterator[Row]:
     openmm.LocalEnergyMinimizer.minimize(context, maxIterations=50)
     context.setVelocitiesToTemperature(300.0 * unit.kelvin, 1)
     integrator.step(500)
-    safe = model.card.safe_steps
+    safe = model.card.steps_for(1.008)
     for speed in measure_speeds(
         system,
         context.getState(positions=True, velocities=True),

@@ -1,4 +1,4 @@
-"""The command `innff`: train, evaluate, run and info.
+"""The command `innff`: train, evaluate, run, audit and info.
 
 Thin on purpose: each command parses its arguments and calls one function of the package, which is
 imported only then, so that `innff --help` answers at once.
@@ -93,6 +93,30 @@ def _run(arguments: argparse.Namespace) -> None:
     run(config, arguments.out or Path("runs") / name, resume=arguments.resume)
 
 
+def _mts(arguments: argparse.Namespace) -> None:
+    import dataclasses
+
+    from openmm_innff.audit.config import AuditConfig, quick
+    from openmm_innff.audit.mts import audit_mts
+
+    given = {
+        "waters": arguments.waters,
+        "structure": arguments.structure,
+        "hydrogen_masses": arguments.hydrogen_mass and tuple(arguments.hydrogen_mass),
+        "steps": arguments.steps and tuple(arguments.steps),
+        "length_ps": arguments.length,
+        "scheme": arguments.scheme,
+        "mollified": arguments.mollified or None,
+        "friction": arguments.friction,
+        "platform": arguments.platform,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    config = quick(AuditConfig()) if arguments.quick else AuditConfig()
+    config = dataclasses.replace(config, **changes)
+    out = arguments.out or Path("runs") / f"audit-mts-{Path(arguments.model).stem}"
+    audit_mts(config, arguments.model, out, resume=arguments.resume, write=arguments.write)
+
+
 def _info(arguments: argparse.Namespace) -> None:
     import rich
 
@@ -146,6 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     _out(run, "runs/RECIPE")
     _resume(run)
 
+    _add_audits(commands)
+
     info = _command(
         commands,
         _info,
@@ -154,6 +180,52 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model(info)
     return parser
+
+
+def _add_audits(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the group of audits."""
+    summary = "is a model stable, and how far can its steps go?"
+    group = commands.add_parser(
+        "audit",
+        help=summary,
+        description=summary.capitalize(),
+        epilog="example: innff audit mts water-pbe0    (innff audit AUDIT --help shows more)",
+    )
+    audits = group.add_subparsers(title="audits", metavar="AUDIT", required=True)
+    mts = _command(
+        audits,
+        _mts,
+        "find the largest time steps that sample what short ones do",
+        "innff audit mts water-pbe0 --hydrogen-mass 1.008 --steps 0.5/2 0.5/4",
+    )
+    _model(mts)
+    where = mts.add_mutually_exclusive_group()
+    where.add_argument("--waters", type=_positive(int), metavar="N", help="waters in the box (64)")
+    where.add_argument("--structure", metavar="PDB", help="PDB file with a box, instead of waters")
+    mass = mts.add_argument("--hydrogen-mass", type=_positive(float), nargs="+", metavar="AMU")
+    mass.help = "masses of hydrogen (1.008 3.024)"
+    steps = mts.add_argument("--steps", type=_pair_of_steps, nargs="+", metavar="IN/OUT")
+    steps.help = "inner and outer steps in fs, such as 0.5/4"
+    length = "length of each run, ps (50)"
+    mts.add_argument("--length", type=_positive(float), metavar="PS", help=length)
+    mts.add_argument("--quick", action="store_true", help="minutes only: a trial, settles nothing")
+    mts.add_argument("--scheme", metavar="NAME", help="integrator (langevin)")
+    mts.add_argument("--mollified", action="store_true", help="mollify the candidates' slow part")
+    friction = "friction of the thermostat, 1/ps (2)"
+    mts.add_argument("--friction", type=_positive(float), metavar="RATE", help=friction)
+    mts.add_argument("--platform", metavar="NAME", help="OpenMM platform: CUDA, OpenCL, CPU ...")
+    mts.add_argument("--write", type=Path, metavar="FILE", help="copy of the model with safe steps")
+    _out(mts, "runs/audit-mts-MODEL")
+    _resume(mts)
+
+
+def _pair_of_steps(text: str) -> tuple[float, float]:
+    """Parse a pair of steps for argparse."""
+    try:
+        inner, outer = (float(part) for part in text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"wanted IN/OUT in fs, found {text}") from None
+    return inner, outer
 
 
 def _command(

@@ -72,7 +72,8 @@ class Model:
         temperature : Quantity, or float in K
         friction : Quantity, or float in 1/ps
         outer_step, inner_step : Quantity, or float in ps
-            By default the steps that were found safe for this model.
+            By default the steps that were found safe for this model, with hydrogens of the mass
+            that they have in the System.
         **options
             Further arguments of `integrators.mts_langevin_integrator`.
         """
@@ -80,11 +81,13 @@ class Model:
         from openmm_innff.units import FS_TO_PS
 
         if outer_step is None or inner_step is None:
-            safe = self.card.safe_steps
+            mass = _lightest_mass(system)
+            safe = self.card.steps_for(mass)
             if safe is None:
+                known = ", ".join(f"{s.hydrogen_mass:g}" for s in self.card.safe_steps) or "none"
                 raise SystemSetupError(
-                    f"outer_step, inner_step: no safe steps are known for {self.card.name!r}; "
-                    f"give both"
+                    f"outer_step, inner_step: no safe steps are known for {self.card.name!r} with "
+                    f"atoms of {mass:g} amu (known for hydrogen of: {known}); give both"
                 )
             outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
             inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
@@ -95,6 +98,12 @@ class Model:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model to a file."""
         return save_model(path, self.potential, self.card)
+
+
+def _lightest_mass(system: "openmm.System") -> float:
+    """Mass of the lightest atom that moves, amu; in a System with hydrogens it is theirs."""
+    masses = (system.getParticleMass(i)._value for i in range(system.getNumParticles()))
+    return min((float(mass) for mass in masses if mass > 0), default=0.0)
 
 
 def shipped_models() -> dict[str, Path]:

@@ -43,11 +43,14 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
 
 
 def _steps(card: ModelCard) -> str:
-    steps = card.safe_steps
-    if steps is None:
-        return "not measured"
-    text = f"inner {steps.inner_fs} fs, outer {steps.outer_fs} fs"
-    return f"{text} (hydrogen {steps.hydrogen_mass} amu; {steps.evidence})"
+    return (
+        "\n".join(
+            f"inner {steps.inner_fs} fs, outer {steps.outer_fs} fs "
+            f"(hydrogen {steps.hydrogen_mass} amu; {steps.evidence})"
+            for steps in card.safe_steps
+        )
+        or "not measured"
+    )
 
 
 def _table(title: str, values: "Mapping[str, Any]") -> Table:

@@ -21,6 +21,9 @@ from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
 FORMAT = "innff"
 FORMAT_VERSION = 1
 
+_SAME_MASS = 0.01
+"""Masses of hydrogen that differ less are the same, amu."""
+
 
 @dataclass(frozen=True)
 class SafeSteps:
@@ -59,8 +62,9 @@ class ModelCard:
         Errors on validation data, by name with the unit in the name.
     valid_range : dict
         Conditions that the training data cover.
-    safe_steps : SafeSteps or None
-        Multiple-time-step defaults.
+    safe_steps : tuple of SafeSteps
+        Multiple-time-step defaults, one for each hydrogen mass; the first is for those who ask
+        for none. One entry alone, or None, is taken as a tuple too.
     hydrogen_bond_lengths : dict
         Mean length in angstrom of the bonds of hydrogen in the training data, by the other element.
     training : dict
@@ -78,11 +82,30 @@ class ModelCard:
     licence: str = "unknown"
     errors: dict[str, float] = field(default_factory=dict)
     valid_range: dict[str, Any] = field(default_factory=dict)
-    safe_steps: SafeSteps | None = None
+    safe_steps: tuple[SafeSteps, ...] = ()
     hydrogen_bond_lengths: dict[str, float] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     version: str = ""
+
+    def __post_init__(self) -> None:
+        steps: SafeSteps | tuple[SafeSteps, ...] | None = self.safe_steps
+        if not isinstance(steps, tuple):
+            object.__setattr__(self, "safe_steps", () if steps is None else (steps,))
+
+    def steps_for(self, hydrogen_mass: float) -> SafeSteps | None:
+        """Return the safe steps for a mass of hydrogen, or None if none are known.
+
+        Steps that are safe for lighter hydrogen are safe for heavier, so those of the nearest mass
+        that is not above it are taken.
+
+        Parameters
+        ----------
+        hydrogen_mass : float
+            amu.
+        """
+        fitting = [s for s in self.safe_steps if s.hydrogen_mass <= hydrogen_mass + _SAME_MASS]
+        return max(fitting, key=lambda steps: steps.hydrogen_mass, default=None)
 
 
 def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCard) -> Path:
@@ -164,7 +187,9 @@ def _parse_config(config: dict[str, Any]) -> PotentialConfig:
 
 def _parse_card(card: dict[str, Any]) -> ModelCard:
     steps = card["safe_steps"]
-    return ModelCard(**{**card, "safe_steps": None if steps is None else SafeSteps(**steps)})
+    if not isinstance(steps, list):  # files from before there were several
+        steps = [] if steps is None else [steps]
+    return ModelCard(**{**card, "safe_steps": tuple(SafeSteps(**entry) for entry in steps)})
 
 
 def parameter_count(potential: Potential) -> dict[str, int]:

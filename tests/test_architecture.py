@@ -41,6 +41,7 @@ LAYERS = (
     ("boxes", "recipe", "analysis", "throughput"),
     ("report",),
     ("simulation",),
+    ("audit",),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -48,7 +49,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
     *("forces", "noise", "integrators", "system", "model"),
-    *("boxes", "analysis", "throughput", "report", "simulation"),
+    *("boxes", "analysis", "throughput", "report", "simulation", "audit"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {

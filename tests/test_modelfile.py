@@ -125,4 +125,4 @@ def test_shipped_models_load_and_say_what_they_are(name):
     assert card.errors["valid_energy_rmse_shifted_meV_per_atom"] <= 0.35
     assert card.data_sha256
     assert card.licence != "unknown"
-    assert card.safe_steps is not None
+    assert card.safe_steps

@@ -119,11 +119,13 @@ def choose_steps(config: RunConfig, model: Model) -> SafeSteps:
     ConfigError
         If neither gives them.
     """
-    safe = model.card.safe_steps
+    mass = config.hydrogen_mass_amu
+    known = model.card.safe_steps
+    safe = (known[0] if known else None) if mass is None else model.card.steps_for(mass)
     if safe is None and (config.outer_step_fs is None or config.inner_step_fs is None):
         raise ConfigError(
             f"outer_step_fs, inner_step_fs: wanted both, since the card of {model.card.name} "
-            "doesn't say which steps are safe"
+            f"doesn't say which steps are safe{f' for hydrogen of {mass:g} amu' if mass else ''}"
         )
     safe = safe or SafeSteps(inner_fs=0.0, outer_fs=0.0, hydrogen_mass=_HYDROGEN)
     return SafeSteps(

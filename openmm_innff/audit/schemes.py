@@ -1,0 +1,65 @@
+"""The integrators that can be audited, by name."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import openmm
+
+from openmm_innff.errors import ConfigError
+from openmm_innff.integrators import mts_langevin_integrator
+from openmm_innff.units import FS_TO_PS
+
+
+class MakeIntegrator(Protocol):
+    """Makes the integrator of a candidate.
+
+    Arguments: System, temperature (K), friction (1/ps), outer and inner step (fs), seed.
+    """
+
+    def __call__(
+        self,
+        system: openmm.System,
+        temperature: float,
+        friction: float,
+        outer: float,
+        inner: float,
+        seed: int,
+    ) -> openmm.Integrator:
+        """Return a new integrator."""
+
+
+def _langevin(
+    system: openmm.System,
+    temperature: float,
+    friction: float,
+    outer: float,
+    inner: float,
+    seed: int,
+) -> openmm.Integrator:
+    return mts_langevin_integrator(
+        system, temperature, friction, outer * FS_TO_PS, inner * FS_TO_PS, seed=seed
+    )
+
+
+DEFAULT = "langevin"
+SCHEMES: Mapping[str, MakeIntegrator] = {DEFAULT: _langevin}
+CONSERVING = frozenset({DEFAULT})
+"""Schemes whose deterministic part is `mts_nve_integrator`: its energy drift tells of them."""
+
+
+def find_scheme(name: str) -> MakeIntegrator:
+    """Return the factory of a scheme.
+
+    Parameters
+    ----------
+    name
+        One of `SCHEMES`.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this name.
+    """
+    if name not in SCHEMES:
+        raise ConfigError(f"scheme: wanted one of {', '.join(SCHEMES)}; found {name!r}")
+    return SCHEMES[name]
