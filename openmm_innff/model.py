@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from openmm import app, unit
 
 SUFFIX = ".innff"
+_HYDROGEN = 1.008  # amu
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,21 +31,41 @@ class Model:
     card: ModelCard
 
     def create_system(
-        self, topology: "app.Topology", *, mollified: bool = False, **options: Any
+        self,
+        topology: "app.Topology",
+        *,
+        hydrogen_mass: "unit.Quantity | float | None" = None,
+        mollified: bool | None = None,
+        **options: Any,
     ) -> "openmm.System":
         """Return an OpenMM System in which this model alone acts.
 
         Parameters
         ----------
         topology : openmm.app.Topology
+        hydrogen_mass : Quantity, or float in amu
+            Of hydrogens bonded to heavy atoms; None leaves it as it is.
         mollified : bool
             Whether the slow part sees bonds of hydrogen at the lengths in the model's card, which
-            allows longer outer steps; see `forces.mollified`.
+            allows longer outer steps; see `forces.mollified`. None: if the safe steps need it.
         **options
             Further arguments of `system.create_system`.
+
+        Raises
+        ------
+        SystemSetupError
+            If the card has no lengths of bonds, or the topology can't be simulated.
         """
+        from openmm import unit
+
         from openmm_innff.system import create_system
 
+        if mollified is None:
+            mass = _HYDROGEN if hydrogen_mass is None else hydrogen_mass
+            if isinstance(mass, unit.Quantity):
+                mass = mass.value_in_unit(unit.dalton)
+            safe = self.card.steps_for(mass)
+            mollified = safe is not None and safe.mollified
         lengths = self.card.hydrogen_bond_lengths
         if mollified and not lengths:
             raise SystemSetupError(
@@ -52,7 +73,11 @@ class Model:
                 f"train it anew, or call openmm_innff.system.create_system with them"
             )
         return create_system(
-            self.potential, topology, mollified=lengths if mollified else None, **options
+            self.potential,
+            topology,
+            hydrogen_mass=hydrogen_mass,
+            mollified=lengths if mollified else None,
+            **options,
         )
 
     def mts_integrator(
@@ -73,10 +98,16 @@ class Model:
         friction : Quantity, or float in 1/ps
         outer_step, inner_step : Quantity, or float in ps
             By default the steps that were found safe for this model, with hydrogens of the mass
-            that they have in the System.
+            that they have in the System, and with the friction of vibrations that belongs to them.
         **options
             Further arguments of `integrators.mts_langevin_integrator`.
+
+        Raises
+        ------
+        SystemSetupError
+            If no safe steps are known, or they need a mollified System and this is none.
         """
+        from openmm_innff.forces.factory import PLAIN
         from openmm_innff.integrators import mts_langevin_integrator
         from openmm_innff.units import FS_TO_PS
 
@@ -89,6 +120,13 @@ class Model:
                     f"outer_step, inner_step: no safe steps are known for {self.card.name!r} with "
                     f"atoms of {mass:g} amu (known for hydrogen of: {known}); give both"
                 )
+            if safe.mollified and any(force.getName() == PLAIN for force in system.getForces()):
+                raise SystemSetupError(
+                    f"system: the safe steps of {self.card.name!r} are for a mollified slow part, "
+                    f"found a plain one; make it with create_system of this model, without "
+                    f"mollified=False, or give outer_step and inner_step"
+                )
+            options.setdefault("vibrational_friction", safe.vibrational_friction)
             outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
             inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
         return mts_langevin_integrator(

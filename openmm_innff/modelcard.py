@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from openmm_innff.modelfile import ModelCard, parameter_count
+from openmm_innff.modelfile import ModelCard, SafeSteps, parameter_count
 from openmm_innff.potential import Potential
 
 if TYPE_CHECKING:
@@ -46,10 +46,17 @@ def _steps(card: ModelCard) -> str:
     return (
         "\n".join(
             f"inner {steps.inner_fs} fs, outer {steps.outer_fs} fs "
-            f"(hydrogen {steps.hydrogen_mass} amu; {steps.evidence})"
+            f"(hydrogen {steps.hydrogen_mass} amu{_means(steps)}; {steps.evidence})"
             for steps in card.safe_steps
         )
         or "not measured"
+    )
+
+
+def _means(steps: SafeSteps) -> str:
+    friction = steps.vibrational_friction
+    return (", mollified" if steps.mollified else "") + (
+        f", friction of vibrations {friction:g}/ps" if friction else ""
     )
 
 

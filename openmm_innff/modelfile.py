@@ -37,12 +37,18 @@ class SafeSteps:
         Mass of hydrogen in amu for which they hold.
     evidence : str
         How they were found.
+    mollified : bool
+        Whether they need a mollified slow part, see `forces.mollified`.
+    vibrational_friction : float
+        In 1/ps, of `integrators.mts_langevin_integrator`.
     """
 
     inner_fs: float
     outer_fs: float
     hydrogen_mass: float = 1.008
     evidence: str = ""
+    mollified: bool = False
+    vibrational_friction: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,9 @@ def create_system(
     if mollified is not None:
         groups = {"fast": fast_group, "slow": slow_group if split else fast_group}
     for part, group in groups.items():
-        transform = None
+        wrap = None
         if mollified is not None and part == "slow":
-            transform = partial(mollify, topology=topology, lengths=mollified, periodic=periodic)
+            wrap = partial(mollify, topology=topology, lengths=mollified, periodic=periodic)
         force = make_force(
             potential,
             part,
@@ -113,7 +113,7 @@ def create_system(
             precision=precision,
             engine=engine,
             reference_energies=reference_energies and part != "slow",
-            transform=transform,
+            mollified=wrap,
         )
         system.addForce(force)
     # The forces without a role in the dynamics go where they are evaluated least.

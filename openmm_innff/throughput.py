@@ -69,6 +69,7 @@ def measure_speeds(
     friction: float,
     outer_step_fs: float,
     inner_step_fs: float,
+    vibrational_friction: float = 0.0,
     platform: openmm.Platform,
     properties: Mapping[str, str],
     seconds: float = 30.0,
@@ -91,6 +92,8 @@ def measure_speeds(
         1/ps.
     outer_step_fs, inner_step_fs
         Of the multiple time steps, fs.
+    vibrational_friction
+        1/ps, of the same.
     platform, properties
         Where to run.
     seconds
@@ -101,7 +104,7 @@ def measure_speeds(
     tuple of Speed
         The single steps, multiple time steps with the other fast steps, then those asked for.
     """
-    schemes = _schemes(temperature, friction, outer_step_fs, inner_step_fs)
+    schemes = _schemes(temperature, friction, outer_step_fs, inner_step_fs, vibrational_friction)
     contexts, steps = [], []
     for scheme in schemes:
         context = openmm.Context(system, scheme.make(system), platform, dict(properties))
@@ -121,7 +124,11 @@ def measure_speeds(
 
 
 def _schemes(
-    temperature: float, friction: float, outer_step_fs: float, inner_step_fs: float
+    temperature: float,
+    friction: float,
+    outer_step_fs: float,
+    inner_step_fs: float,
+    vibrational_friction: float,
 ) -> list[_Scheme]:
     def single(step_fs: float) -> _Scheme:
         return _Scheme(
@@ -135,7 +142,12 @@ def _schemes(
             f"multiple time steps, {outer_step_fs:g} fs slow and {step_fs:g} fs fast",
             outer_step_fs,
             lambda system: mts_langevin_integrator(
-                system, temperature, friction, outer_step_fs * FS_TO_PS, step_fs * FS_TO_PS
+                system,
+                temperature,
+                friction,
+                outer_step_fs * FS_TO_PS,
+                step_fs * FS_TO_PS,
+                vibrational_friction=vibrational_friction,
             ),
         )
 

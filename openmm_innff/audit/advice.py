@@ -103,7 +103,9 @@ def advise(
     return tuple(advice)
 
 
-def safe_steps(advice: Advice, where: str) -> tuple[SafeSteps, ...]:
+def safe_steps(
+    advice: Advice, where: str, mollified: bool = False, vibrational_friction: float = 0.0
+) -> tuple[SafeSteps, ...]:
     """Entries for a model's card: the steps whose statics pass.
 
     Parameters
@@ -112,6 +114,8 @@ def safe_steps(advice: Advice, where: str) -> tuple[SafeSteps, ...]:
         Of `advise`.
     where
         Length, box and temperature, for the evidence.
+    mollified, vibrational_friction
+        What the candidates ran with.
     """
     entries = []
     for mass in advice:
@@ -120,7 +124,16 @@ def safe_steps(advice: Advice, where: str) -> tuple[SafeSteps, ...]:
         dynamics = "dynamics too" if mass.statics == mass.dynamics else "dynamics not shown"
         evidence = f"innff audit mts: averages agree with 0.5 fs ({dynamics}; {where})"
         best = mass.statics
-        entries.append(SafeSteps(best.inner_fs, best.outer_fs, mass.hydrogen_mass, evidence))
+        entries.append(
+            SafeSteps(
+                best.inner_fs,
+                best.outer_fs,
+                mass.hydrogen_mass,
+                evidence,
+                mollified,
+                vibrational_friction,
+            )
+        )
     return tuple(entries)
 
 

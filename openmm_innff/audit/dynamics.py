@@ -25,6 +25,8 @@ _SEGMENT_FS = 1000.0
 _PER_FS_TO_PER_CM = 1e15 / 2.99792458e10
 _A2_PER_PS_TO_1E5_CM2_PER_S = 10.0
 _FIRST_LAG_PS, _LAST_LAG_PS = 1.0, 5.0
+_WINDOWS = 10
+"""Successive windows of the last lag in a run at least: fewer would give no honest error."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def centres(positions: Array, masses: Array, molecules: list[NDArray[np.int64]])
 def diffusion(paths: Array, step_ps: float) -> Mean | None:
     r"""Diffusion coefficient from mean square displacements, 1e-5 cm^2/s.
 
-    The slope between two lags (1 and 5 ps; in short runs a fifteenth and a third of the run),
+    The slope between two lags (1 and 5 ps; in short runs a fiftieth and a tenth of the run),
     :math:`6 D = [\mathrm{MSD}(t_2) - \mathrm{MSD}(t_1)] / (t_2 - t_1)`, over all time origins.
     It is that of the box: the correction for its size (Yeh and Hummer 2004,
     doi:10.1021/jp0477147) cancels where two runs of one box are compared.
@@ -141,7 +143,7 @@ def diffusion(paths: Array, step_ps: float) -> Mean | None:
         None if the run is too short.
     """
     n = len(paths)
-    last = min(round(_LAST_LAG_PS / step_ps), n // 3)
+    last = min(round(_LAST_LAG_PS / step_ps), n // _WINDOWS)
     first = max(1, round(last * _FIRST_LAG_PS / _LAST_LAG_PS))
     if last <= first or n - last < 2:
         return None

@@ -24,7 +24,14 @@ from openmm_innff.audit.measure import Bench, measure
 from openmm_innff.audit.progress import Progress
 from openmm_innff.audit.report import print_summary, write_report
 from openmm_innff.audit.sampling import species_of
-from openmm_innff.audit.schemes import CONSERVING, DEFAULT, MakeIntegrator, find_scheme
+from openmm_innff.audit.schemes import (
+    COLOURED,
+    CONSERVING,
+    DEFAULT,
+    VIBRATIONAL_FRICTION,
+    MakeIntegrator,
+    find_scheme,
+)
 from openmm_innff.audit.spectrum import slow_changes, stiffness
 from openmm_innff.errors import ConfigError
 from openmm_innff.files import atomic_write, make_folder
@@ -81,11 +88,8 @@ def audit_mts(
     """
     model, console = model or load_model(name), console or Console()
     make = make_integrator or find_scheme(config.scheme)
-    if write is not None and (config.scheme != DEFAULT or config.mollified):
-        raise ConfigError(
-            f"write: wanted the scheme {DEFAULT!r} without mollified, whose steps a model takes as "
-            f"its defaults; found {config.scheme!r}{', mollified' * config.mollified}"
-        )
+    if write is not None and make_integrator is not None:
+        raise ConfigError("write: wanted a scheme by name, found an integrator of the caller's")
     setup = set_up(_recipe(config), model, settle=True)
     _open(out, config, setup.fingerprint, resume)
     machine = prepare_machine(config.platform, "single")
@@ -228,8 +232,7 @@ def _recipe(config: AuditConfig) -> RunConfig:
 
 def _system(model: Model, topology: app.Topology, mass: float, mollified: bool) -> openmm.System:
     heavy = abs(mass - HYDROGEN) > 0.01
-    options: dict[str, Any] = {"mollified": True} if mollified else {}
-    return model.create_system(topology, hydrogen_mass=mass if heavy else None, **options)
+    return model.create_system(topology, hydrogen_mass=mass if heavy else None, mollified=mollified)
 
 
 def _settings(config: AuditConfig) -> dict[str, Any]:
@@ -283,7 +286,8 @@ def _write(
 ) -> None:
     n_atoms = setup.topology.getNumAtoms()
     where = f"{config.length_ps:g} ps each, {n_atoms} atoms, {config.temperature:g} K"
-    entries = safe_steps(advice, where)
+    friction = VIBRATIONAL_FRICTION if config.scheme == COLOURED else 0.0
+    entries = safe_steps(advice, where, config.mollified, friction)
     if not entries:
         console.print(f"Nothing written to {path}: no steps passed.", soft_wrap=True)
         return

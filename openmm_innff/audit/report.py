@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -18,10 +19,7 @@ from openmm_innff.plotstyle import CYCLE, new_figure, save_figure, style
 
 _COLOURS = {"pass": "green", "unclear": "yellow", "fail": "red"}
 _PANELS = ("drift", "kinetic", "configurational", "bonded", "rdf", "diffusion")
-_SHORT = (
-    *("in/out fs", "drift", "T kin %", "T conf %", "bonds %", "g(r)", "spectrum %"),
-    *("diffusion %", "statics", "dynamics"),
-)
+_SHORT = ("in/out fs", "drift", "T kin %", "T conf %", "bonds %", "g(r)", "statics", "dynamics")
 _SPREAD_FS = 0.12
 """Between two points of the same step, so that their error bars don't hide each other."""
 
@@ -78,12 +76,15 @@ def print_summary(
         Folder of the report.
     """
     for mass in advice:
-        table = Table(title=f"hydrogen {mass.hydrogen_mass:g} amu", title_justify="left")
+        table = Table(
+            title=f"hydrogen {mass.hydrogen_mass:g} amu", title_justify="left", box=SIMPLE
+        )
         for heading in _SHORT:
             table.add_column(heading, justify="right")
         for candidate in mass.candidates:
             cells = _cells(candidate, names=False)
             cells[:2] = ["/".join(cells[:2])]
+            del cells[-4:-2]  # spectrum and diffusion are in the file: a terminal is narrow
             colours = [_COLOURS[verdict] for verdict in (candidate.statics, candidate.dynamics)]
             cells[-2:] = [f"[{c}]{text}[/{c}]" for c, text in zip(colours, cells[-2:], strict=True)]
             table.add_row(*cells)
@@ -196,7 +197,7 @@ def _worst(checks: list[Check], names: bool) -> str:
     order = {"fail": 2, "unclear": 1, "pass": 0}
     check = max(checks, key=lambda c: (order[c.verdict], abs(c.deviation) / c.tolerance))
     mark = {"pass": "", "unclear": "*", "fail": "!"}[check.verdict]
-    digits = 3 if check.group == "drift" else 1
+    digits = 2 + names if check.group == "drift" else 1
     error = f"±{check.error:.{digits}f}" if check.error else ""
     name = f" {check.name}" if names and len(checks) > 1 else ""
     return f"{check.deviation:.{digits}f}{error}{name}{mark}"

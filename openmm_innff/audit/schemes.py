@@ -41,8 +41,31 @@ def _langevin(
     )
 
 
+def _coloured(
+    system: openmm.System,
+    temperature: float,
+    friction: float,
+    outer: float,
+    inner: float,
+    seed: int,
+) -> openmm.Integrator:
+    return mts_langevin_integrator(
+        system,
+        temperature,
+        friction,
+        outer * FS_TO_PS,
+        inner * FS_TO_PS,
+        vibrational_friction=VIBRATIONAL_FRICTION,
+        seed=seed,
+    )
+
+
 DEFAULT = "langevin"
-SCHEMES: Mapping[str, MakeIntegrator] = {DEFAULT: _langevin}
+COLOURED = "coloured"
+"""The same with friction on vibrations, by coloured noise."""
+VIBRATIONAL_FRICTION = 50.0
+"""Of that scheme, 1/ps."""
+SCHEMES: Mapping[str, MakeIntegrator] = {DEFAULT: _langevin, COLOURED: _coloured}
 CONSERVING = frozenset({DEFAULT})
 """Schemes whose deterministic part is `mts_nve_integrator`: its energy drift tells of them."""
 

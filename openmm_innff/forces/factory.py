@@ -18,6 +18,9 @@ from openmm_innff.potential import Potential
 
 Precision = Literal["single", "double"]
 
+PLAIN = "INN-FF slow"
+"""Name of a Force of the slow part as it is."""
+
 _DTYPES = {"single": torch.float32, "double": torch.float64}
 
 
@@ -35,7 +38,7 @@ def make_force(
     precision: Precision = "single",
     engine: str = "auto",
     reference_energies: bool = False,
-    transform: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
+    mollified: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
 ) -> Force:
     """Make a Force of the fast part, the slow part or the total of a potential.
 
@@ -67,8 +70,8 @@ def make_force(
         where the compiled engine (Triton) has not been tried on a device yet.
     reference_energies
         Whether to add the reference energies of the elements to the energy.
-    transform
-        What to make of the evaluator before it becomes a Force, see `forces.mollified`.
+    mollified
+        Wraps the evaluator of the slow part, see `forces.mollified`.
 
     Returns
     -------
@@ -96,12 +99,12 @@ def make_force(
     evaluator = potential.evaluator(
         part, atomic_numbers, periodic=periodic, skin=skin, dtype=_DTYPES[precision], engine=engine
     )
-    acting = evaluator if transform is None else transform(evaluator)
+    acting = evaluator if mollified is None else mollified(evaluator)
     shift = potential.reference_energy(atomic_numbers) if reference_energies else 0.0
     adapter = Adapter(acting, n_particles or len(atomic_numbers), indices, shift).cpu()
     make = make_torch_force if chosen == "torch" else make_python_force
     force = make(adapter, periodic)
-    force.setName(f"INN-FF {part}")
+    force.setName(f"INN-FF {part}" + ("" if mollified is None else ", mollified"))
     if force_group is None:
         force_group = SLOW if part == "slow" else FAST
     force.setForceGroup(force_group)

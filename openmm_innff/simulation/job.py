@@ -180,6 +180,7 @@ def _speeds(
             friction=config.friction_per_ps,
             outer_step_fs=setup.steps.outer_fs,
             inner_step_fs=setup.steps.inner_fs,
+            vibrational_friction=setup.steps.vibrational_friction,
             platform=machine.platform,
             properties=machine.properties,
             seconds=config.speed_test_s,

@@ -68,6 +68,7 @@ class Setup:
             config.friction_per_ps,
             self.steps.outer_fs * FS_TO_PS,
             self.steps.inner_fs * FS_TO_PS,
+            vibrational_friction=self.steps.vibrational_friction,
             seed=config.seed,
         )
 
@@ -94,6 +95,7 @@ def set_up(config: RunConfig, model: Model, settle: bool) -> Setup:
         backend=config.backend,
         precision=config.precision,
         hydrogen_mass=steps.hydrogen_mass if heavy else None,
+        mollified=steps.mollified,
     )
     if config.pressure_bar is not None:
         barostat = openmm.MonteCarloBarostat(
@@ -132,6 +134,8 @@ def choose_steps(config: RunConfig, model: Model) -> SafeSteps:
         inner_fs=config.inner_step_fs or safe.inner_fs,
         outer_fs=config.outer_step_fs or safe.outer_fs,
         hydrogen_mass=config.hydrogen_mass_amu or safe.hydrogen_mass,
+        mollified=safe.mollified,
+        vibrational_friction=safe.vibrational_friction,
     )
 
 
