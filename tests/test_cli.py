@@ -20,6 +20,27 @@ def test_each_help_has_an_example(command: str, capsys: pytest.CaptureFixture[st
     assert f"example: innff {command} " in capsys.readouterr().out
 
 
+def test_help_of_audits_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["audit", "--help"], ["audit", "mts", "--help"]):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(arguments)
+        assert "example: innff audit mts water-pbe0" in capsys.readouterr().out
+
+
+def test_audit_mts_passes_its_arguments_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls = []
+    monkeypatch.setattr("openmm_innff.audit.mts.audit_mts", lambda *a, **k: calls.append((*a, k)))
+    words = "audit mts x.innff --waters 32 --hydrogen-mass 1.008 2 --steps 0.5/2 1/4 --length 3"
+    assert cli.main([*words.split(), "--out", str(tmp_path), "--resume", "--quick"]) == 0
+    ((config, name, out, options),) = calls
+    assert (name, out, options) == ("x.innff", tmp_path, {"resume": True, "write": None})
+    assert config.waters == 32
+    assert config.hydrogen_masses == (1.008, 2.0)
+    assert config.steps == ((0.5, 2.0), (1.0, 4.0))
+    assert config.length_ps == 3.0
+    assert config.nve_ps < 10.0
+
+
 def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 2
     listed = capsys.readouterr().err
@@ -40,6 +61,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "water-pbe0", "no-such-file.xyz"], "no-such-file.xyz"),
         (["run", "no-such-recipe"], "no-such-recipe"),
         (["train", "no-such-file.toml"], "no-such-file.toml"),
+        (["audit", "mts", "water-pbe0", "--scheme", "no-such-scheme"], "no-such-scheme"),
+        (["audit", "mts", "water-pbe0", "--steps", "0.5/1.7"], "0.5/1.7"),
     ],
 )
 def test_errors_are_one_line(

@@ -5,12 +5,15 @@ import json
 
 import numpy as np
 import pytest
-import torch
+import torch  # before openmm
+
+# isort: split
+import openmm
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from openmm_innff.errors import ModelFileError
-from openmm_innff.model import load_model, shipped_models
+from openmm_innff.errors import ModelFileError, SystemSetupError
+from openmm_innff.model import Model, load_model, shipped_models
 from openmm_innff.modelcard import format_card
 from openmm_innff.modelfile import FORMAT_VERSION, ModelCard, SafeSteps, read_model, save_model
 
@@ -113,6 +116,47 @@ def test_the_card_prints_what_a_user_needs(tiny_potential):
 def test_unknown_model_names_list_the_shipped_ones(tmp_path):
     with pytest.raises(ModelFileError, match=r"wanted a file or one of: .*found 'nothing'"):
         load_model("nothing")
+
+
+def test_safe_steps_by_hydrogen_mass(tiny_potential, tmp_path):
+    light, heavy = SafeSteps(0.5, 4.0), SafeSteps(1.0, 8.0, 3.024)
+    card = ModelCard("x", safe_steps=(light, heavy))
+    _, found = read_model(save_model(tmp_path / "x.innff", tiny_potential, card))
+    assert found.safe_steps == (light, heavy)
+    assert found.steps_for(1.00794) == light
+    assert found.steps_for(2.0) == light  # heavier is no harder
+    assert found.steps_for(3.024) == heavy
+    assert found.steps_for(15.999) == heavy
+    assert found.steps_for(0.5) is None
+
+
+@pytest.mark.parametrize(("stored", "found"), [(None, ()), (SafeSteps(0.5, 2.0), "itself")])
+def test_one_entry_or_none_as_in_old_files(tiny_potential, tmp_path, stored, found):
+    path = save_model(tmp_path / "x.innff", tiny_potential, ModelCard("x"))
+    old = dataclasses.asdict(stored) if stored else None
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    inner = json.loads(header["__metadata__"]["innff"])
+    inner["card"]["safe_steps"] = old
+    header["__metadata__"]["innff"] = json.dumps(inner)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+    assert read_model(path)[1].safe_steps == ((stored,) if stored else found)
+    assert ModelCard("x", safe_steps=stored).safe_steps == ((stored,) if stored else found)
+
+
+def test_integrators_take_the_steps_of_the_hydrogens_in_the_system(tiny_potential):
+    card = ModelCard("x", safe_steps=(SafeSteps(0.5, 4.0), SafeSteps(1.0, 8.0, 3.024)))
+    model = Model(tiny_potential, card)
+    for mass, outer in ((1.008, 0.004), (3.024, 0.008)):
+        system = openmm.System()
+        system.addParticle(15.999)
+        system.addParticle(mass)
+        assert model.mts_integrator(system, 300.0, 1.0).getStepSize()._value == outer
+    system.addParticle(0.7)
+    with pytest.raises(SystemSetupError, match=r"atoms of 0\.7 amu \(known for .*: 1\.008, 3\.024"):
+        model.mts_integrator(system, 300.0, 1.0)
 
 
 @pytest.mark.parametrize("name", shipped_models())

@@ -169,14 +169,11 @@ def test_no_advice_beyond_a_step_that_fails() -> None:
     assert advice.dynamics is None
 
 
-def test_wrong_settings(model: Model, tmp_path: Path) -> None:
+def test_wrong_settings() -> None:
     with pytest.raises(ConfigError, match=r"found 0\.5/1\.7"):
         AuditConfig(steps=((0.5, 1.7),))
     with pytest.raises(ConfigError, match="wanted one of langevin"):
         find_scheme("verlet")
-    mollified = dataclasses.replace(TINY, mollified=True)
-    with pytest.raises(ConfigError, match="write: wanted the scheme"):
-        audit_mts(mollified, "x", tmp_path, model=model, write=tmp_path / "x.innff")
     assert quick(TINY).length_ps > TINY.length_ps  # a trial, but of use
 
 
