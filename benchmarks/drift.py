@@ -18,26 +18,17 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import openmm
 import torch
-from numpy.typing import NDArray
-from openmm import unit
 
 from openmm_innff import load_model, mts_nve_integrator
+from openmm_innff.audit.drift import measure_drift
+from openmm_innff.audit.spectrum import LAGS_FS, slow_changes
 from openmm_innff.boxes import settle_classically, water_box
-from openmm_innff.forces import SLOW
 from openmm_innff.modelfile import SafeSteps
-from openmm_innff.units import (
-    ANGSTROM_TO_NM,
-    EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM,
-    FS_TO_PS,
-    KJ_PER_MOL_TO_EV,
-)
+from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS
 
 OUTPUT = Path(__file__).with_suffix(".md")
-SAMPLE_FS = 20.0
-LAGS_FS = (1.0, 2.0, 4.0, 6.0)
 STEPS = ((1.0, 1.0), (1.0, 2.0), (0.5, 4.0), (0.5, 3.0), (0.5, 2.0))
 
 
@@ -51,7 +42,7 @@ def main() -> None:
     settled = settle_classically(topology, positions, seed=1)
     state = equilibrate(model, system, settled, arguments)
     lines = [describe(arguments, model, system.getNumParticles())]
-    changes = slow_changes(system, state)
+    changes = slow_force(system, state)
     lines += [
         "",
         f"RMS slow force {changes[0]:.1f} meV/A; RMS change over "
@@ -59,17 +50,14 @@ def main() -> None:
             f"{lag:g} fs: {change:.1f}" for lag, change in zip(LAGS_FS, changes[1:], strict=True)
         ),
         "",
-        "| inner fs | outer fs | drift meV/atom/ps | energy noise meV/atom | mean T K |",
-        "| ---: | ---: | ---: | ---: | ---: |",
+        "| inner fs | outer fs | drift meV/atom/ps | energy noise meV/atom |",
+        "| ---: | ---: | ---: | ---: |",
     ]
     print("\n".join(lines), flush=True)
     safe = None
     for inner, outer in arguments.steps:
-        drift, error, noise, temperature = constant_energy(system, state, outer, inner, arguments)
-        line = (
-            f"| {inner:g} | {outer:g} | {drift:.4f} ± {error:.4f} | {noise:.3f} "
-            f"| {temperature:.0f} |"
-        )
+        drift, error, noise = constant_energy(system, state, outer, inner, arguments)
+        line = f"| {inner:g} | {outer:g} | {drift:.4f} ± {error:.4f} | {noise:.3f} |"
         print(line, flush=True)
         lines.append(line)
         if abs(drift) < arguments.limit:
@@ -140,57 +128,23 @@ def equilibrate(model, system, settled, arguments) -> openmm.State:
 
 def constant_energy(
     system, state, outer: float, inner: float, arguments
-) -> tuple[float, float, float, float]:
-    """Return drift and its error (meV/atom/ps), noise (meV/atom) and temperature (K)."""
+) -> tuple[float, float, float]:
+    """Return drift and its error (meV/atom/ps), and noise (meV/atom)."""
     integrator = mts_nve_integrator(system, outer * FS_TO_PS, inner * FS_TO_PS)
     context = make_context(system, integrator, arguments)
     context.setPositions(state.getPositions())
     context.setVelocities(state.getVelocities())
-    stride = max(1, round(SAMPLE_FS / outer))
-    n = system.getNumParticles()
-    times, energies, kinetic = [], [], []
-    for k in range(round(arguments.length / (stride * outer * FS_TO_PS)) + 1):
-        if k:
-            integrator.step(stride)
-        now = context.getState(getEnergy=True)
-        kinetic.append(now.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole))
-        potential = now.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-        energies.append((potential + kinetic[-1]) * KJ_PER_MOL_TO_EV * 1e3 / n)
-        times.append(k * stride * outer * FS_TO_PS)
-    drift, error, noise = slope(np.array(times), np.array(energies))
-    freedom = 3 * n - 3
-    gas = unit.MOLAR_GAS_CONSTANT_R.value_in_unit(unit.kilojoule_per_mole / unit.kelvin)
-    return drift, error, noise, float(np.mean(kinetic)) * 2 / (freedom * gas)
+    found = measure_drift(context, outer, arguments.length)
+    return found.drift.value, found.drift.error, found.noise
 
 
-def slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return slope, its standard error from slopes of five blocks, and RMS of the residual."""
-    fit = np.polyfit(x, y, 1)
-    residual = y - np.polyval(fit, x)
-    means = np.array([np.mean(part) for part in np.array_split(residual, 5)])
-    spread = np.std(means, ddof=2)
-    centres = np.array([np.mean(part) for part in np.array_split(x, 5)])
-    error = spread / np.sqrt(np.sum((centres - centres.mean()) ** 2))
-    return float(fit[0]), float(error), float(np.std(residual))
-
-
-def slow_changes(system, state) -> list[float]:
+def slow_force(system, state) -> list[float]:
     """Return RMS of the slow force and of its change over each lag, meV/A, on a 40 fs run."""
     integrator = mts_nve_integrator(system, 0.5 * FS_TO_PS, 0.5 * FS_TO_PS)
     context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("CPU"))
     context.setPositions(state.getPositions())
     context.setVelocities(state.getVelocities())
-    forces = []
-    for _ in range(81):
-        now = context.getState(getForces=True, groups={SLOW})
-        forces.append(now.getForces(asNumpy=True)._value / EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM * 1e3)
-        integrator.step(1)
-    trajectory = np.array(forces)
-    changes = [float(np.sqrt(np.mean(trajectory**2)))]
-    for lag in LAGS_FS:
-        steps = round(lag / 0.5)
-        changes.append(float(np.sqrt(np.mean((trajectory[steps:] - trajectory[:-steps]) ** 2))))
-    return changes
+    return [1e3 * change for change in slow_changes(context, 0.5)]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from openmm_innff.plotstyle import CYCLE, new_figure, save_figure, style
 
 _COLOURS = {"pass": "green", "unclear": "yellow", "fail": "red"}
 _PANELS = ("drift", "kinetic", "configurational", "bonded", "rdf", "diffusion")
-_SHORT = ("in/out fs", "drift", "T kin %", "T conf %", "bonds %", "g(r)", "statics", "dynamics")
+_SHORT = ("steps fs", "drift", "T kin", "T conf", "bonds", "g(r)", "statics", "dyn.")
 _SPREAD_FS = 0.12
 """Between two points of the same step, so that their error bars don't hide each other."""
 
@@ -77,10 +77,14 @@ def print_summary(
     """
     for mass in advice:
         table = Table(
-            title=f"hydrogen {mass.hydrogen_mass:g} amu", title_justify="left", box=SIMPLE
+            title=f"hydrogen {mass.hydrogen_mass:g} amu; drift in meV/atom/ps, T and bonds in %",
+            title_justify="left",
+            box=SIMPLE,
+            pad_edge=False,
+            collapse_padding=True,
         )
         for heading in _SHORT:
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for candidate in mass.candidates:
             cells = _cells(candidate, names=False)
             cells[:2] = ["/".join(cells[:2])]
