@@ -44,6 +44,7 @@ from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS, NM_TO_ANGSTROM
 
 REFERENCE_FS = 0.5
 _EQUILIBRATION_FRICTION = 5.0
+_EQUILIBRATION_FS = 2.0
 _STIFF_FRAMES = 3
 
 
@@ -172,7 +173,7 @@ def _bench(
         system,
         config.temperature,
         _EQUILIBRATION_FRICTION,
-        REFERENCE_FS * FS_TO_PS,
+        _EQUILIBRATION_FS * FS_TO_PS,
         REFERENCE_FS * FS_TO_PS,
         seed=config.seed,
     )
@@ -184,7 +185,7 @@ def _bench(
         step_ps = 0.02
         with progress.task("equilibration", config.equilibration_ps) as show:
             for k in range(max(1, round(config.equilibration_ps / step_ps))):
-                integrator.step(round(step_ps / (REFERENCE_FS * FS_TO_PS)))
+                integrator.step(round(step_ps / (_EQUILIBRATION_FS * FS_TO_PS)))
                 show((k + 1) * step_ps)
         state = context.getState(positions=True, velocities=True)
         with atomic_write(file, "wb") as stream:
