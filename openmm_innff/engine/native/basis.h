@@ -104,7 +104,13 @@ public:
     }
     int stride() const { return capacity_; }
 
+    // The number of pairs rounded up to full registers: an atom of a short cutoff has so few that most of
+    // them would go through the scalar remainder of a vector loop. The spare places hold harmless numbers.
+    int padded() const { return rounded_up(count, WIDTH<S>); }
+
     void compute(const RadialGrid<S>& grid) {
+        const T far = Traits<T>::constant(S(1) / std::sqrt(grid.inverse_cutoff2));
+        for (int p = count; p < padded(); p++) x[p] = y[p] = z[p] = far, node[p] = 0, by_square[p] = T{};
         radial(grid);
         for (int p = 0; p < count; p++) {
             const T i = inverse_r[p];
@@ -112,6 +118,21 @@ public:
             inn::harmonics<T, LMAX>({x[p] * i, y[p] * i, z[p] * i}, h);
             for (int m = 0; m < LM; m++) Element<T>::set(harmonic + static_cast<size_t>(p) * ROWS, m, h[m]);
         }
+    }
+
+    // Whether any pair (its vector not yet a gradient) has r^2 below the limit of its node: one quick test
+    // of all pairs, since hardly any atom has such a pair.
+    bool any_within(const S* limits) const {
+        const int n = padded();
+        const T *const px = x, *const py = y, *const pz = z;
+        const int* const first = node;
+        int found = 0;
+#pragma omp simd reduction(| : found)
+        for (int p = 0; p < n; p++) {
+            const S square = value(px[p] * px[p] + py[p] * py[p] + pz[p] * pz[p]);
+            found |= square < limits[first[p]];
+        }
+        return found != 0;
     }
 
     // Add weights x harmonics of all pairs to the rows of a density.
@@ -144,7 +165,7 @@ public:
 
     // Replace the vectors by the gradients with respect to them.
     void to_gradients() {
-        const int n = count;
+        const int n = padded();
         T *const px = x, *const py = y, *const pz = z;
         const T *const inverses = inverse_r, *const squares = by_square;
         const Row<T>* const rows = by_harmonic;
@@ -169,7 +190,7 @@ public:
 private:
     void radial(const RadialGrid<S>& grid) {
         const RadialGrid<S> g = grid;
-        const int n = count, c = capacity_;
+        const int n = padded(), c = capacity_;
         T *const i = inverse_r, *const w = weight, *const s = slope;
         const T *const px = x, *const py = y, *const pz = z;
         int* const first = node;

@@ -111,7 +111,15 @@ class Component : public Engine {
 public:
     Component(const InnShape& shape, const InnCore& core)
         : shape_(shape), sizes_(shape), grid_(shape.cutoff, shape.warp, static_cast<int>(shape.nodes)),
-          core_(sizes_.species, core), weights_(sizes_.species) {}
+          core_(sizes_.species, core), weights_(sizes_.species) {
+        // A little wider than the repulsion, since pairs may be in single precision.
+        limits_.assign(static_cast<size_t>(sizes_.species) * sizes_.density, S(0));
+        if (core_.reach > 0)
+            for (size_t k = 0; k < limits_.size(); k++) {
+                const double radius = core_.radius[k / sizes_.nodes];
+                limits_[k] = static_cast<S>(1.001 * radius * radius);
+            }
+    }
 
     void set_parameters(const InnParameters& flat) override {
         for (int z = 0; z < sizes_.species; z++) {
@@ -213,8 +221,9 @@ private:
         for (int r = 0; r < rows; r++) {
             seed[r] = 1;
             fill(block.first + r, own.pairs[r]);
-            energies[block.first + r] = core_.reach > 0 ? repel(own, block.species, block.first + r, own.pairs[r]) : 0;
             own.sum_pairs(r, grid_);
+            const bool near = core_.reach > 0 && own.pairs[r].any_within(limits_.data() + block.species * sizes_.density);
+            energies[block.first + r] = near ? repel(own, block.species, block.first + r, own.pairs[r]) : 0;
             own.network.mix(w, r, own.density_of(r));
         }
         own.network.read_out(w, rows, seed, energy, nullptr);
@@ -224,8 +233,7 @@ private:
         }
     }
 
-    // Core repulsion of atom i: returns its energy, adds the forces. Nodes of pairs still count
-    // from their species.
+    // Core repulsion of atom i: returns its energy, adds the forces.
     double repel(Workspace<S, LMAX>& own, int species, int64_t i, const Pairs<S, LMAX>& pairs) {
         double energy = 0;
         for (int p = 0; p < pairs.count; p++) {
@@ -248,6 +256,7 @@ private:
     Sizes<S> sizes_;
     RadialGrid<S> grid_;
     Core core_;
+    std::vector<S> limits_;  // (species, density): r^2 below which a pair at that node may repel
     std::vector<Weights<S>> weights_;
     Spaces<S> plain_;
     Spaces<Dual<S>> dual_;
