@@ -95,7 +95,7 @@ def mts_nve_integrator(
         If a force of the System would not be integrated, or the steps don't fit.
     """
     groups = checked_groups(system, fast_groups, slow_groups)
-    integrator, n = _empty_integrator(outer_step, inner_step, constraint_tolerance)
+    integrator, n = empty_integrator(outer_step, inner_step, constraint_tolerance)
     _add_outer_step(integrator, system, n, groups)
     return integrator
 
@@ -145,10 +145,10 @@ def mts_langevin_integrator(
         If a force of the System would not be integrated, or an argument is impossible.
     """
     groups = checked_groups(system, fast_groups, slow_groups)
-    integrator, n = _empty_integrator(outer_step, inner_step, constraint_tolerance)
-    kelvins = _positive("temperature", temperature, unit.kelvin)
+    integrator, n = empty_integrator(outer_step, inner_step, constraint_tolerance)
+    kelvins = positive("temperature", temperature, unit.kelvin)
     integrator.addGlobalVariable("kT", BOLTZMANN_KJ_PER_MOL_K * kelvins)
-    integrator.addGlobalVariable("friction", _positive("friction", friction, PER_PICOSECOND))
+    integrator.addGlobalVariable("friction", positive("friction", friction, PER_PICOSECOND))
     if seed is not None and not 0 <= seed < 2**31 - 1:
         raise SystemSetupError(f"seed must be None or from 0 to 2^31 - 2, found {seed}")
     integrator.setRandomNumberSeed(0 if seed is None else seed + 1)
@@ -196,7 +196,7 @@ def _add_outer_step(
     constrained = has_constraints_or_sites(system)
     kick = f"v+0.5*dt*(slow+fast/{n})/m"
 
-    _add_refresh_if_stale(integrator, system, groups)
+    add_refresh_if_stale(integrator, system, groups)
     integrator.addComputePerDof("v", kick)
     for i in range(n):
         _add_drift(integrator, noises.get(i, ()), n, constrained)
@@ -204,7 +204,7 @@ def _add_outer_step(
             for group in groups.fast:
                 integrator.addComputePerDof("v", f"v+dt/{n}*f{group}/m")
     integrator.addUpdateContextState()
-    _add_store(integrator, groups)
+    add_store(integrator, groups)
     integrator.addComputePerDof("v", kick)
     if constrained:
         integrator.addConstrainVelocities()
@@ -225,7 +225,7 @@ def _add_drift(
         integrator.addComputePerDof("v", f"v+(x-x_free)*{n}/dt")
 
 
-def _add_refresh_if_stale(
+def add_refresh_if_stale(
     integrator: openmm.CustomIntegrator, system: openmm.System, groups: ForceGroups
 ) -> None:
     """Evaluate the stored forces where they do not belong to the present state."""
@@ -237,26 +237,27 @@ def _add_refresh_if_stale(
         integrator.addComputeGlobal("stale", f"stale+abs({name}-last_{name})")
         integrator.addComputeGlobal(f"last_{name}", name)
     integrator.beginIfBlock("stale != 0")
-    _add_store(integrator, groups)
+    add_store(integrator, groups)
     integrator.addComputeGlobal("stale", "0")
     integrator.endBlock()
 
 
-def _add_store(integrator: openmm.CustomIntegrator, groups: ForceGroups) -> None:
+def add_store(integrator: openmm.CustomIntegrator, groups: ForceGroups) -> None:
+    """Keep the forces of all groups in per-DOF variables."""
     # One group per expression: OpenMM allows no more.
     for variable, members in (("fast", groups.fast), ("slow", groups.slow)):
         for i, group in enumerate(members):
             integrator.addComputePerDof(variable, f"{variable}+f{group}" if i else f"f{group}")
 
 
-def _empty_integrator(
+def empty_integrator(
     outer_step: unit.Quantity | float,
     inner_step: unit.Quantity | float,
     constraint_tolerance: float,
 ) -> tuple[openmm.CustomIntegrator, int]:
     """Return an integrator without computations, and the number of inner steps."""
-    outer = _positive("outer_step", outer_step, unit.picosecond)
-    inner = _positive("inner_step", inner_step, unit.picosecond)
+    outer = positive("outer_step", outer_step, unit.picosecond)
+    inner = positive("inner_step", inner_step, unit.picosecond)
     n = round(outer / inner)
     if n < 1 or abs(n * inner - outer) > 1e-6 * outer:
         raise SystemSetupError(
@@ -273,7 +274,8 @@ def _empty_integrator(
     return integrator, n
 
 
-def _positive(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
+def positive(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
+    """Return an argument as a number, and refuse what is not positive."""
     number = _not_negative(name, value, to)
     if number == 0:
         raise SystemSetupError(f"{name} must be positive and finite, found 0 {to}")

@@ -41,10 +41,10 @@ from openmm_innff.forces.groups import ForceGroups, checked_groups
 from openmm_innff.integrators import (
     BOLTZMANN_KJ_PER_MOL_K,
     PER_PICOSECOND,
-    _add_refresh_if_stale,
-    _add_store,
-    _empty_integrator,
-    _positive,
+    add_refresh_if_stale,
+    add_store,
+    empty_integrator,
+    positive,
 )
 
 MAX_PAIRS = 4
@@ -113,10 +113,10 @@ def mts_isokinetic_integrator(
         raise SystemSetupError(f"respa must be 'XO' or 'XI', found {respa!r}")
     if seed is not None and not 0 <= seed < 2**31 - 1:
         raise SystemSetupError(f"seed must be None or from 0 to 2^31 - 2, found {seed}")
-    kelvins = _positive("temperature", temperature, unit.kelvin)
-    tau = _positive("thermostat_time", thermostat_time, unit.picosecond)
-    gamma = _positive("friction", friction, PER_PICOSECOND)
-    integrator, n = _empty_integrator(outer_step, inner_step, 1e-5)  # no constraints: unused
+    kelvins = positive("temperature", temperature, unit.kelvin)
+    tau = positive("thermostat_time", thermostat_time, unit.picosecond)
+    gamma = positive("friction", friction, PER_PICOSECOND)
+    integrator, n = empty_integrator(outer_step, inner_step, 1e-5)  # no constraints: unused
     integrator.addGlobalVariable("kT", BOLTZMANN_KJ_PER_MOL_K * kelvins)
     integrator.addGlobalVariable("friction", gamma)
     integrator.setRandomNumberSeed(0 if seed is None else seed + 1)
@@ -175,7 +175,7 @@ class _Isokinetic:
     def add_step(self, system: openmm.System, respa: str) -> None:
         """Add an outer step."""
         n, add = self.n, self.integrator.addComputePerDof
-        _add_refresh_if_stale(self.integrator, system, self.groups)
+        add_refresh_if_stale(self.integrator, system, self.groups)
         self._add_draw_if_lost()
         whole = f"0.5*dt*(slow+fast/{n})"
         self._add_kick(whole)
@@ -192,7 +192,7 @@ class _Isokinetic:
         add("kept", "v")
         self.integrator.addUpdateContextState()
         add("v", "kept")
-        _add_store(self.integrator, self.groups)
+        add_store(self.integrator, self.groups)
         self._add_kick(whole)
         add("x_last", "x")
 

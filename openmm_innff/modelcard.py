@@ -23,6 +23,9 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
         "elements": " ".join(potential.elements),
         "cutoffs": f"fast {potential.cutoff('fast')} A, slow {potential.cutoff('slow')} A",
         "parameters": f"{count['total']} (fast {count['fast']}, slow {count['slow']})",
+        "bonds of hydrogen": ", ".join(
+            f"{symbol}-H {length:.3f} A" for symbol, length in card.hydrogen_bond_lengths.items()
+        ),
         "level of theory": card.level_of_theory,
         "data": card.data,
         "licence of the data": card.data_licence,
@@ -37,7 +40,6 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
         grid,
         _table("Errors on validation data", card.errors),
         _table("Valid range", card.valid_range),
-        _table("Mean length of bonds of hydrogen to, A", card.hydrogen_bond_lengths),
         _table("Training", card.training),
     )
 
