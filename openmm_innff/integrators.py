@@ -17,8 +17,11 @@ half for exact friction and noise over n h. There, and not elsewhere in the step
 velocities belong to positions that are distributed as they should be (it is what makes BAOAB
 accurate), and once is enough: the number of noises does not matter for the ensemble.
 
-Every step ends with positions and velocities of the same time, so kinetic energies need no
-correction. Adjacent half kicks by the same force are merged.
+Every step ends with positions and velocities of the same time. Adjacent half kicks by the same
+force are merged. Kinetic energies of Langevin dynamics are those of the velocities with which the
+atoms drifted, before the last half kick: their average is that of the temperature, while the
+velocities at the end of a step are too small, by a quarter of (step x frequency)^2 for each
+vibration. At constant energy it is the latter that conserve the total energy.
 
 **Each force is evaluated exactly once per kick, on every platform.** OpenMM remembers the forces
 of one group only, and on some platforms forgets them when a step begins, so the last forces are
@@ -163,6 +166,7 @@ def mts_langevin_integrator(
         for i, coloured in coloured_noise(integrator, vibrational, n).items():
             noises.setdefault(i, []).extend(coloured)
     _add_outer_step(integrator, system, n, groups, noises)
+    integrator.setKineticEnergyExpression(f"m*u*u/2;u=v-0.5*dt*(slow+fast/{n})/m")
     return integrator
 
 

@@ -246,6 +246,26 @@ def test_langevin_samples_harmonic_wells() -> None:
     assert np.mean(v2) == pytest.approx(1, abs=4 * error)
 
 
+def test_kinetic_energy_is_that_of_the_temperature() -> None:
+    """Also where the inner step is long for the vibration, and velocities at its end too small."""
+    n, kT = 300, 2.494338785
+    system = native_springs(n, 4.0e5, 2000.0)
+    integrator = mts_langevin_integrator(system, 300.0, 20.0, 0.003, 0.001, seed=7)
+    context = context_of(system, integrator)
+    integrator.step(200)
+    reported, at_end = [], []
+    for _ in range(60):
+        integrator.step(50)
+        state = context.getState(energy=True)
+        kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
+        reported.append(2 * kinetic / (3 * n * kT))
+        at_end.append(np.mean(phase_point(context)[1] ** 2) / kT)
+    error = np.std(reported, ddof=1) / np.sqrt(60)
+    assert np.mean(reported) == pytest.approx(1, abs=4 * error)
+    assert error < 0.01
+    assert np.mean(at_end) == pytest.approx(1 - 0.25 * 0.402, abs=4 * error)
+
+
 def test_coloured_noise_samples_harmonic_wells() -> None:
     n, kT = 300, 2.494338785
     fast, slow = 4.0e5, 2000.0

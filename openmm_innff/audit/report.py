@@ -15,7 +15,7 @@ from openmm_innff.audit.advice import Advice, Candidate, MassAdvice
 from openmm_innff.audit.spectrum import LAGS_FS
 from openmm_innff.audit.verdict import GROUPS, Check, Tolerances
 from openmm_innff.files import atomic_write
-from openmm_innff.plotstyle import CYCLE, new_figure, save_figure, style
+from openmm_innff.plotstyle import CYCLE, new_figure, note, save_figure, style
 
 _COLOURS = {"pass": "green", "unclear": "yellow", "fail": "red"}
 _PANELS = ("drift", "kinetic", "configurational", "bonded", "rdf", "diffusion")
@@ -150,6 +150,8 @@ def draw(advice: Advice, path: Path) -> None:
             for i, mass in enumerate(advice):
                 _draw_group(panel, mass, group, CYCLE[i], i - (len(advice) - 1) / 2)
             panel.set_title(GROUPS[group])
+            if not any(c.group == group for m in advice for k in m.candidates for c in k.checks):
+                note(panel, "not measured")
             panel.axhline(0, color="#444444", linewidth=0.8)
         for panel in axes[-1]:
             panel.set_xlabel("outer step, fs")
