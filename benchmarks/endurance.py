@@ -2,7 +2,7 @@
 
     python benchmarks/endurance.py --length 100 --threads 1
 
-NVE with the card's multiple time steps, 64 waters, reported every tenth of the run. Writes
+NVE with steps of 0.5 and 2 fs, 64 waters, reported every tenth of the run. Writes
 endurance.md.
 """
 

@@ -320,7 +320,7 @@ def draw(ways, biases, speeds, waters: int) -> None:
                 )
             panel.set_xlabel(f"bias of {COLUMNS[group].replace(' %', ' (%)')}")
         panels.flat[0].set_ylabel(f"ns/day, {3 * waters} atoms")
-        panels.flat[0].set_ylim(0)
+        panels.flat[0].set_ylim(0, 1.1 * max(speeds[waters].values()))
         figure.legend(
             *panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
         )
