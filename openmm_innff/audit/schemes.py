@@ -1,6 +1,7 @@
 """The integrators that can be audited, by name."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import openmm
@@ -35,19 +36,7 @@ def _langevin(
     outer: float,
     inner: float,
     seed: int,
-) -> openmm.Integrator:
-    return mts_langevin_integrator(
-        system, temperature, friction, outer * FS_TO_PS, inner * FS_TO_PS, seed=seed
-    )
-
-
-def _coloured(
-    system: openmm.System,
-    temperature: float,
-    friction: float,
-    outer: float,
-    inner: float,
-    seed: int,
+    vibrational_friction: float = 0.0,
 ) -> openmm.Integrator:
     return mts_langevin_integrator(
         system,
@@ -55,7 +44,7 @@ def _coloured(
         friction,
         outer * FS_TO_PS,
         inner * FS_TO_PS,
-        vibrational_friction=VIBRATIONAL_FRICTION,
+        vibrational_friction=vibrational_friction,
         seed=seed,
     )
 
@@ -65,7 +54,10 @@ COLOURED = "coloured"
 """The same with friction on vibrations, by coloured noise."""
 VIBRATIONAL_FRICTION = 50.0
 """Of that scheme, 1/ps."""
-SCHEMES: Mapping[str, MakeIntegrator] = {DEFAULT: _langevin, COLOURED: _coloured}
+SCHEMES: Mapping[str, MakeIntegrator] = {
+    DEFAULT: _langevin,
+    COLOURED: partial(_langevin, vibrational_friction=VIBRATIONAL_FRICTION),
+}
 CONSERVING = frozenset({DEFAULT})
 """Schemes whose deterministic part is `mts_nve_integrator`: its energy drift tells of them."""
 
