@@ -37,7 +37,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     model = load_model(arguments.model)
     topology, positions = water_box(arguments.waters, seed=1)
-    options = {"hydrogen_mass": arguments.hydrogen_mass, "precision": arguments.precision}
+    options = {
+        "hydrogen_mass": arguments.hydrogen_mass,
+        "precision": arguments.precision,
+        "mollified": arguments.mollified,
+    }
     system = model.create_system(topology, **options)
     settled = settle_classically(topology, positions, seed=1)
     state = equilibrate(model, system, settled, arguments)
@@ -87,6 +91,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--length", type=float, default=10.0, help="ps for each pair of steps")
     parser.add_argument("--equilibration", type=float, default=2.0, help="ps")
     parser.add_argument("--hydrogen-mass", type=float, default=None, help="amu")
+    parser.add_argument("--mollified", action="store_true", help="mollify the slow part")
     parser.add_argument("--precision", choices=("single", "double"), default="single")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--platform", default="CPU")
@@ -105,7 +110,8 @@ def describe(arguments: argparse.Namespace, model, n_atoms: int) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("openmm-innff", "openmm", "torch"))
     return (
         f"{date.today()}; {model.card.name}, {n_atoms} atoms, {arguments.length:g} ps each, "
-        f"hydrogen {arguments.hydrogen_mass or 1.008:g} amu, {arguments.precision} precision; "
+        f"hydrogen {arguments.hydrogen_mass or 1.008:g} amu, {arguments.precision} precision, "
+        f"{'mollified' if arguments.mollified else 'plain'} slow part; "
         f"{arguments.threads} threads of {platform.machine()}, Python "
         f"{platform.python_version()}, {packages}"
     )

@@ -152,9 +152,7 @@ def mts_langevin_integrator(
     kelvins = positive("temperature", temperature, unit.kelvin)
     integrator.addGlobalVariable("kT", BOLTZMANN_KJ_PER_MOL_K * kelvins)
     integrator.addGlobalVariable("friction", positive("friction", friction, PER_PICOSECOND))
-    if seed is not None and not 0 <= seed < 2**31 - 1:
-        raise SystemSetupError(f"seed must be None or from 0 to 2^31 - 2, found {seed}")
-    integrator.setRandomNumberSeed(0 if seed is None else seed + 1)
+    set_seed(integrator, seed)
 
     integrator.addGlobalVariable("a", 0)
     integrator.addGlobalVariable("b", 0)
@@ -276,6 +274,13 @@ def empty_integrator(
     integrator.addGlobalVariable("moved", 0)
     integrator.addGlobalVariable("stale", 1)
     return integrator, n
+
+
+def set_seed(integrator: openmm.CustomIntegrator, seed: int | None) -> None:
+    """Seed the random numbers; OpenMM takes 0 for a new seed each time."""
+    if seed is not None and not 0 <= seed < 2**31 - 1:
+        raise SystemSetupError(f"seed must be None or from 0 to 2^31 - 2, found {seed}")
+    integrator.setRandomNumberSeed(0 if seed is None else seed + 1)
 
 
 def positive(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:

@@ -45,6 +45,7 @@ from openmm_innff.integrators import (
     add_store,
     empty_integrator,
     positive,
+    set_seed,
 )
 
 MAX_PAIRS = 4
@@ -111,15 +112,13 @@ def mts_isokinetic_integrator(
         raise SystemSetupError(f"pairs must be from 1 to {MAX_PAIRS}, found {pairs}")
     if respa not in ("XO", "XI"):
         raise SystemSetupError(f"respa must be 'XO' or 'XI', found {respa!r}")
-    if seed is not None and not 0 <= seed < 2**31 - 1:
-        raise SystemSetupError(f"seed must be None or from 0 to 2^31 - 2, found {seed}")
     kelvins = positive("temperature", temperature, unit.kelvin)
     tau = positive("thermostat_time", thermostat_time, unit.picosecond)
     gamma = positive("friction", friction, PER_PICOSECOND)
     integrator, n = empty_integrator(outer_step, inner_step, 1e-5)  # no constraints: unused
     integrator.addGlobalVariable("kT", BOLTZMANN_KJ_PER_MOL_K * kelvins)
     integrator.addGlobalVariable("friction", gamma)
-    integrator.setRandomNumberSeed(0 if seed is None else seed + 1)
+    set_seed(integrator, seed)
     _Isokinetic(integrator, groups, n, pairs, tau).add_step(system, respa)
     return integrator
 
@@ -153,13 +152,9 @@ class _Isokinetic:
         pairs: int,
         tau: float,
     ) -> None:
-        self.integrator, self.groups, self.n, self.pairs, self.tau = (
-            integrator,
-            groups,
-            n,
-            pairs,
-            tau,
-        )
+        self.integrator = integrator
+        self.groups = groups
+        self.n, self.pairs, self.tau = n, pairs, tau
         self.step_ps = integrator.getStepSize().value_in_unit(unit.picosecond)
         for k in range(pairs):
             integrator.addPerDofVariable(f"a{k}", 0)

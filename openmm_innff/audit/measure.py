@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import mdtraj
 import numpy as np
 import openmm
 from numpy.typing import NDArray
@@ -140,7 +141,10 @@ def _observables(
     means, deviations = observables.bonded(record, coordinates, rest)
     masses = bench.species.masses
     temperatures = observables.temperatures(record, bench.species, removed)
-    molecules = [np.array(m) for m in _molecules(bench.topology)]
+    molecules = [
+        np.array(sorted(atom.index for atom in atoms))
+        for atoms in mdtraj.Topology.from_openmm(bench.topology).find_molecules()
+    ]
     paths = dynamics.centres(record.positions, masses, molecules)
     spread = dynamics.diffusion(paths, record.sample_fs * FS_TO_PS)
     functions = observables.radial_distributions(record, bench.topology)
@@ -173,24 +177,6 @@ def _bands(record: Record, masses: Array, is_reference: bool) -> dict[str, Any]:
             for name, band in sampled.items()
         }
     return found
-
-
-def _molecules(topology: app.Topology) -> list[list[int]]:
-    """Atoms that bonds connect."""
-    parent = list(range(topology.getNumAtoms()))
-
-    def root(atom: int) -> int:
-        while parent[atom] != atom:
-            parent[atom] = parent[parent[atom]]
-            atom = parent[atom]
-        return atom
-
-    for first, second in topology.bonds():
-        parent[root(first.index)] = root(second.index)
-    found: dict[int, list[int]] = {}
-    for atom in range(len(parent)):
-        found.setdefault(root(atom), []).append(atom)
-    return list(found.values())
 
 
 def _plain(means: Mapping[str, Mean]) -> dict[str, list[float]]:
