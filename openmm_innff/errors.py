@@ -24,6 +24,10 @@ class UnsupportedElementError(InnffError, ValueError):
     """An element that the model never saw."""
 
 
+class UnknownEnvironmentError(InnffError, ValueError):
+    """Bonded neighbours of an atom that the model never saw."""
+
+
 class SystemSetupError(InnffError, ValueError):
     """A System, Topology or integrator that would give wrong forces or statistics."""
 

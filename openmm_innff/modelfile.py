@@ -9,18 +9,21 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from openmm_innff.errors import ConfigError, ModelFileError
 from openmm_innff.files import atomic_write
-from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential import BondedConfig, ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential.bonded_config import AngleType, BondType, PairType
 
 FORMAT = "innff"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 if the fast part is bonded, which older versions of the package don't know; else 1."""
 
+T = TypeVar("T")
 _SAME_MASS = 0.01
 """Masses of hydrogen that differ less are the same, amu."""
 
@@ -125,7 +128,7 @@ def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCa
     card : ModelCard
     """
     header = {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if potential.needs_bonds() else 1,
         "units": {"energy": "eV", "length": "angstrom"},
         "config": dataclasses.asdict(potential.config),
         "card": dataclasses.asdict(card),
@@ -186,9 +189,25 @@ def _parse_header(source: Path, text: str) -> dict[str, Any]:
 def _parse_config(config: dict[str, Any]) -> PotentialConfig:
     return PotentialConfig(
         elements=tuple(config["elements"]),
-        fast=ComponentConfig(**config["fast"]),
+        fast=_parse_fast(config["fast"]),
         slow=ComponentConfig(**config["slow"]),
     )
+
+
+def _parse_fast(config: dict[str, Any]) -> ComponentConfig | BondedConfig:
+    if config.get("kind") != "bonded":
+        return ComponentConfig(**config)
+
+    def types(kind: type[T], name: str) -> tuple[T, ...]:
+        return tuple(kind(**{**entry, "atoms": tuple(entry["atoms"])}) for entry in config[name])
+
+    known = {
+        "environments": tuple(config["environments"]),
+        "bonds": types(BondType, "bonds"),
+        "angles": types(AngleType, "angles"),
+        "pairs": types(PairType, "pairs"),
+    }
+    return BondedConfig(**{**config, **known})
 
 
 def _parse_card(card: dict[str, Any]) -> ModelCard:

@@ -92,6 +92,8 @@ def convert(name: str, kind: Any, value: Any) -> Any:
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if value is None and type(None) in options:
         return None
+    if len(options) > 1 and dataclasses.is_dataclass(options[0]):
+        kind = _chosen_table(name, options, value)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise ConfigError(f"{name}: wanted a table [{name}], found {value!r}")
@@ -109,6 +111,15 @@ def convert(name: str, kind: Any, value: Any) -> Any:
         wanted = " or ".join(_WORDS[option] for option in plain if option in _WORDS)
         raise ConfigError(f"{name}: wanted {wanted}, found {value!r}")
     return value
+
+
+def _chosen_table(name: str, options: tuple[Any, ...], value: Any) -> Any:
+    """Return the dataclass whose ``kind`` a table names; the first one if it names none."""
+    kinds = {option.kind: option for option in options}
+    found = value.get("kind", options[0].kind) if isinstance(value, dict) else options[0].kind
+    if found not in kinds:
+        raise ConfigError(f"{name}.kind: wanted one of {', '.join(kinds)}, found {found!r}")
+    return kinds[found]
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

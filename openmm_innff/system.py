@@ -114,6 +114,7 @@ def create_system(
             engine=engine,
             reference_energies=reference_energies and part != "slow",
             mollified=wrap,
+            bonds=[(pair[0].index, pair[1].index) for pair in topology.bonds()],
         )
         system.addForce(force)
     # The forces without a role in the dynamics go where they are evaluated least.

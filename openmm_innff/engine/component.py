@@ -46,10 +46,13 @@ class CompiledComponent:
         float32 or float64: of the network. Positions, forces and sums are double.
     """
 
+    prefix = ""
+
     def __init__(self, shape: Shape, core: CoreTables | None, dtype: torch.dtype) -> None:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype: wanted torch.float32 or torch.float64, found {dtype}")
         self.shape = shape
+        self.cutoff = shape.cutoff
         self.dtype = dtype
         tables = [None] * 3 if core is None else [t.detach().double().contiguous() for t in core]
         size = dtype.itemsize

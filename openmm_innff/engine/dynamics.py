@@ -9,14 +9,14 @@ calls a scripted module.
 import ctypes
 import threading
 from ctypes import c_double, c_int64, c_void_p
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from vesin_torch import NeighborList
 
+from openmm_innff.engine.compiled import needed
 from openmm_innff.engine.component import CompiledComponent
 from openmm_innff.engine.library import address, threads
 from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
@@ -26,23 +26,25 @@ FloatArray = NDArray[np.float64]
 UNKNOWN = "unknown key"
 
 
-class CList(ctypes.Structure):
-    """A neighbour list for the compiled engine."""
+class CAtoms(ctypes.Structure):
+    """Atoms of a simulation."""
 
     _fields_ = (
         ("atoms", c_int64),
-        ("pairs", c_int64),
         ("periodic", c_int64),
         ("order", c_void_p),
         ("species", c_void_p),
-        ("positions", c_void_p),
-        ("wraps", c_void_p),
-        ("box", c_void_p),
         ("skin", c_double),
-        ("first", c_void_p),
-        ("second", c_void_p),
-        ("shifts", c_void_p),
     )
+
+
+class Evaluated(Protocol):
+    """What `Dynamics` runs: an object of the compiled library."""
+
+    handle: Any
+    cutoff: float
+    prefix: str
+    """Of the names of its functions."""
 
 
 class Dynamics:
@@ -50,27 +52,37 @@ class Dynamics:
 
     Parameters
     ----------
-    component : CompiledComponent
+    component : CompiledComponent or CompiledBonded
     species : Tensor, shape (N,), int64
         Of the atoms, in any order.
     periodic : bool
         Whether the box repeats in all three directions.
     skin : float
-        Extra range of the neighbour list in angstrom.
+        Extra range of the neighbour list in angstrom, at most the cutoff.
     """
 
-    def __init__(
-        self, component: CompiledComponent, species: Tensor, periodic: bool, skin: float
-    ) -> None:
+    def __init__(self, component: Evaluated, species: Tensor, periodic: bool, skin: float) -> None:
+        if skin > component.cutoff:
+            raise ValueError(
+                f"skin: wanted at most the cutoff, {component.cutoff} angstrom, found {skin}"
+            )
         self.component = component
-        self.order = torch.argsort(species, stable=True)
-        self.species = species[self.order].contiguous()
         self.periodic = periodic
-        self.skin = skin
-        self.rebuilds = 0
-        self._evaluate = component._library.evaluate
+        order = torch.argsort(species, stable=True)
+        self.atoms = len(order)
+        functions, prefix = needed(), component.prefix
+        arrays = [order.contiguous(), species[order].contiguous()]
+        given = CAtoms(self.atoms, periodic, *map(address, arrays), skin)
+        functions.call(f"{prefix}set_atoms", component.handle, ctypes.byref(given))
+        self._evaluate = getattr(functions, f"{prefix}evaluate")
+        self._renewals = getattr(functions, f"{prefix}renewals")
         self._energy = c_double()
         self._lock = threading.Lock()
+
+    @property
+    def rebuilds(self) -> int:
+        """How often the neighbour list was made."""
+        return int(self._renewals(self.component.handle))
 
     def __call__(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
         """Return the energy in eV and the forces (N, 3) in eV/angstrom, float64.
@@ -89,63 +101,46 @@ class Dynamics:
         RuntimeError
             If a position is not finite, or the box is too narrow.
         """
-        if positions.shape != (len(self.order), 3):
-            raise ValueError(
-                f"positions: wanted shape {(len(self.order), 3)}, found {positions.shape}"
-            )
+        if positions.shape != (self.atoms, 3):
+            raise ValueError(f"positions: wanted shape {(self.atoms, 3)}, found {positions.shape}")
         positions = np.ascontiguousarray(positions, dtype=np.float64)
         box = np.ascontiguousarray(box, dtype=np.float64)
         forces = np.empty_like(positions)
         with self._lock:
-            if self._run(positions, box, forces):
-                self._rebuild(torch.from_numpy(positions), torch.from_numpy(box))
-                if self._run(positions, box, forces):
-                    raise RuntimeError("the neighbour list is out of date just after its renewal")
+            code = self._evaluate(
+                self.component.handle,
+                positions.ctypes.data,
+                box.ctypes.data,
+                ctypes.byref(self._energy),
+                forces.ctypes.data,
+                threads(),
+            )
+            if code < 0:
+                raise MemoryError("the compiled engine ran out of memory")
+            if code > 0:
+                raise RuntimeError(self._fault(torch.from_numpy(positions), torch.from_numpy(box)))
             return self._energy.value, forces
 
-    def _run(self, positions: FloatArray, box: FloatArray, forces: FloatArray) -> int:
-        code: int = self._evaluate(
-            self.component.handle,
-            positions.ctypes.data,
-            box.ctypes.data,
-            ctypes.byref(self._energy),
-            forces.ctypes.data,
-            threads(),
-        )
-        if code < 0:
-            raise MemoryError("the compiled engine ran out of memory")
-        return code
-
-    def _rebuild(self, positions: Tensor, box: Tensor) -> None:
-        cutoff = self.component.shape.cutoff
-        if fault := geometry_fault(positions, box, self.periodic, cutoff):
-            raise RuntimeError(fault)
-        there = positions[self.order]
-        wraps = torch.zeros_like(there)
-        if self.periodic:
-            wraps = torch.floor(there @ torch.linalg.inv(box)) @ box
-        search = NeighborList(cutoff + self.skin, False, n_threads=1)
-        first, second, shifts = search.compute(there - wraps, box, self.periodic, "ijS", True)
-        if shifts.numel() and int(shifts.abs().max()) > 1:
-            raise RuntimeError(
-                f"skin: wanted less than the cutoff, {cutoff} angstrom, found {self.skin}"
-            )
-        arrays = [self.order, self.species, there, wraps, box, first, second, shifts.int()]
-        arrays = [array.contiguous() for array in arrays]
-        at = [address(array) for array in arrays]
-        given = CList(len(there), len(first), self.periodic, *at[:5], self.skin, *at[5:])
-        self.component._library.call("set_list", self.component.handle, ctypes.byref(given))
-        self.rebuilds += 1
+    def _fault(self, positions: Tensor, box: Tensor) -> str:
+        fault = geometry_fault(positions, box, self.periodic, self.component.cutoff)
+        return fault or "positions, box: the compiled engine can't use them"
 
 
-_KEPT: dict[str, Dynamics] = {}
+_KEPT: dict[str, Any] = {}
 """By key, the one used last at the end."""
 _MOST = 64
 _ON_CUDA: dict[str, Any] = {}
 
 
-def find(key: str) -> Dynamics | None:
-    """Return the compiled object of a key, if it was prepared in this process."""
+def keep(key: str, made: Any) -> None:
+    """Keep the compiled object of a key; forget the one not used for longest if there are many."""
+    _KEPT.setdefault(key, made)
+    while len(_KEPT) > _MOST:
+        del _KEPT[next(iter(_KEPT))]
+
+
+def find(key: str) -> Any:
+    """Return the compiled object of a key; None if this process has none."""
     found = _KEPT.pop(key, None)
     if found is not None:
         _KEPT[key] = found
@@ -192,9 +187,7 @@ def prepare(
         component.set_parameters(folded)
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)
-    _KEPT.setdefault(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
-    while len(_KEPT) > _MOST:  # the one not used for longest; it is made anew if need be
-        del _KEPT[next(iter(_KEPT))]
+    keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     return ""
 
 

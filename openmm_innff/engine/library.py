@@ -148,10 +148,17 @@ def _declared(found: Library) -> Library:
     found.destroy.argtypes = [Pointer]
     found.destroy.restype = None
     found.set_parameters.argtypes = [Pointer] * 2
-    found.set_list.argtypes = [Pointer] * 2
     found.forward.argtypes = [Pointer] * 4 + [integer]
     found.backward.argtypes = [Pointer] * 5 + [integer]
-    found.evaluate.argtypes = [Pointer] * 5 + [integer]
+    for prefix in ("", "bonded_"):
+        getattr(found, f"{prefix}set_atoms").argtypes = [Pointer] * 2
+        getattr(found, f"{prefix}evaluate").argtypes = [Pointer] * 5 + [integer]
+        getattr(found, f"{prefix}renewals").restype = ctypes.c_int64
+        getattr(found, f"{prefix}renewals").argtypes = [Pointer]
+    found.bonded_create.restype = Pointer
+    found.bonded_create.argtypes = [Pointer] * 2
+    found.bonded_destroy.argtypes = [Pointer]
+    found.bonded_destroy.restype = None
     found.density_forward.argtypes = [integer] + [Pointer] * 4 + [integer]
     found.density_backward.argtypes = [integer] + [Pointer] * 5 + [integer]
     found.density_double_backward.argtypes = [integer] + [Pointer] * 6 + [integer]

@@ -76,3 +76,62 @@ class CoreTables(NamedTuple):
     radius: Tensor
     strength: Tensor
     inverse_length: Tensor
+
+
+class Terms(NamedTuple):
+    """Bonds, angles and pairs of some atoms, as functions of distances.
+
+    Attributes
+    ----------
+    first, second : Tensor, shape (V,), int64
+        Atoms at the ends of each distance.
+    offsets : Tensor, shape (V, 3), float64
+        Lattice translation of the second atom, in angstrom.
+    bonds, bond_rows : Tensor, shape (B,), int64
+        Distance, and row of the `Functions`.
+    angles : Tensor, shape (A, 3), int64
+        Distances: of the centre from both ends, and between the ends.
+    angle_rows : Tensor, shape (A,), int64
+        Row of the function of the cosine; the products follow from ``product_rows``.
+    product_rows : Tensor, shape (A,), int64
+        First of the rows of the products: for each mode the functions of the two bonds and of the
+        cosine.
+    pairs, pair_rows : Tensor, shape (P,), int64
+        Distance, and row.
+    """
+
+    first: Tensor
+    second: Tensor
+    offsets: Tensor
+    bonds: Tensor
+    bond_rows: Tensor
+    angles: Tensor
+    angle_rows: Tensor
+    product_rows: Tensor
+    pairs: Tensor
+    pair_rows: Tensor
+
+
+class TermIndex(NamedTuple):
+    """Bonds and angles of some atoms in terms of `Functions`; all tensors int64.
+
+    Attributes
+    ----------
+    first, second : Tensor, shape (B + A,)
+        Atoms at the ends of the bonds, then those at the ends of the angles.
+    bond_rows : Tensor, shape (B,)
+    angles : Tensor, shape (A, 3)
+        Distances, as in `Terms`.
+    angle_rows, product_rows : Tensor, shape (A,)
+    species : Tensor, shape (N,)
+    pair_rows : Tensor, shape (species, species)
+    """
+
+    first: Tensor
+    second: Tensor
+    bond_rows: Tensor
+    angles: Tensor
+    angle_rows: Tensor
+    product_rows: Tensor
+    species: Tensor
+    pair_rows: Tensor

@@ -15,6 +15,7 @@ from openmm_innff.forces.groups import FAST, SLOW
 from openmm_innff.forces.pythonforce import make_python_force
 from openmm_innff.forces.torchforce import make_torch_force
 from openmm_innff.potential import Potential
+from openmm_innff.potential.topology import Bonds
 
 Precision = Literal["single", "double"]
 
@@ -39,6 +40,7 @@ def make_force(
     engine: str = "auto",
     reference_energies: bool = False,
     mollified: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
+    bonds: Bonds | None = None,
 ) -> Force:
     """Make a Force of the fast part, the slow part or the total of a potential.
 
@@ -72,6 +74,8 @@ def make_force(
         Whether to add the reference energies of the elements to the energy.
     mollified
         Wraps the evaluator of the slow part, see `forces.mollified`.
+    bonds
+        Bonded atoms as pairs of numbers from 0 to N - 1; needed by a bonded fast part.
 
     Returns
     -------
@@ -97,7 +101,13 @@ def make_force(
             "give atoms, the indices of these atoms in the System"
         )
     evaluator = potential.evaluator(
-        part, atomic_numbers, periodic=periodic, skin=skin, dtype=_DTYPES[precision], engine=engine
+        part,
+        atomic_numbers,
+        periodic=periodic,
+        skin=skin,
+        dtype=_DTYPES[precision],
+        engine=engine,
+        bonds=bonds,
     )
     acting = evaluator if mollified is None else mollified(evaluator)
     shift = potential.reference_energy(atomic_numbers) if reference_energies else 0.0

@@ -14,13 +14,17 @@ since bonds no longer answer to slow forces; the fast part, which sees neighbour
 are, keeps what matters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from openmm.app import Topology, element
 from torch import Tensor, nn
 
 from openmm_innff.errors import SystemSetupError
+
+FloatArray = NDArray[np.float64]
 
 
 class MollifiedEvaluator(nn.Module):
@@ -91,6 +95,65 @@ class MollifiedEvaluator(nn.Module):
         passed = own - ratio * (own - along)
         forces = forces.index_add(0, partners, passed).index_add(0, hydrogens, -passed)
         return energy, forces, fault
+
+
+class DirectMollified:
+    """The same for compiled components, without torch: small systems are five times quicker.
+
+    Parameters
+    ----------
+    mollified : MollifiedEvaluator
+    """
+
+    def __init__(self, mollified: MollifiedEvaluator) -> None:
+        self.components = list(mollified.evaluator.components)
+        self.periodic = mollified.periodic
+        self.hydrogens, self.partners, self.lengths = (
+            t.numpy() for t in (mollified.hydrogens, mollified.partners, mollified.lengths)
+        )
+        order = np.argsort(self.partners, kind="stable")
+        self.order, sorted_partners = order, self.partners[order]
+        self.heavy, self.begins = np.unique(sorted_partners, return_index=True)
+
+    def __call__(self, positions: FloatArray, box: FloatArray) -> tuple[float, FloatArray]:
+        """Return the energy in eV and the forces (N, 3) in eV/angstrom."""
+        bond = positions[self.partners] - positions[self.hydrogens]
+        if self.periodic:
+            bond -= np.rint(bond @ np.linalg.inv(box)) @ box
+        length = np.sqrt(np.einsum("ia,ia->i", bond, bond))[:, None]
+        direction, ratio = bond / length, self.lengths / length
+        moved = positions.copy()
+        moved[self.hydrogens] += (1.0 - ratio) * bond
+        energy, forces = evaluate_directly(self.components, moved, box)
+        own = forces[self.hydrogens]
+        along = np.einsum("ia,ia->i", own, direction)[:, None] * direction
+        passed = own - ratio * (own - along)
+        forces[self.hydrogens] -= passed
+        # Not np.add.at, which takes ten times as long.
+        if len(self.heavy):
+            forces[self.heavy] += np.add.reduceat(passed[self.order], self.begins)
+        return energy, forces
+
+
+def evaluate_directly(
+    components: Sequence[nn.Module], positions: FloatArray, box: FloatArray
+) -> tuple[float, FloatArray]:
+    """Return the sum of compiled components.
+
+    Parameters
+    ----------
+    components : sequence of ComponentEvaluator or BondedEvaluator
+    positions : array, shape (N, 3)
+        In angstrom.
+    box : array, shape (3, 3)
+        In angstrom.
+    """
+    energy, forces = components[0].compiled_object()(positions, box)
+    for component in components[1:]:
+        more, added = component.compiled_object()(positions, box)
+        energy += more
+        forces += added
+    return energy, forces
 
 
 def mollify(

@@ -4,6 +4,9 @@ Such a force can be copied and written as XML; its XML holds a pickle, so read o
 trust.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +14,12 @@ from openmm import Force, PythonForce, State, unit
 
 from openmm_innff.forces.adapter import Adapter
 from openmm_innff.forces.backend import python_device
-from openmm_innff.potential.evaluator import ComponentEvaluator
+from openmm_innff.forces.mollified import (
+    DirectMollified,
+    FloatArray,
+    MollifiedEvaluator,
+    evaluate_directly,
+)
 from openmm_innff.units import (
     EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM,
     EV_TO_KJ_PER_MOL,
@@ -19,6 +27,7 @@ from openmm_innff.units import (
 )
 
 NO_BOX = np.zeros((3, 3))
+DirectCall = Callable[[FloatArray, FloatArray], tuple[float, FloatArray]]
 
 
 class Computation:
@@ -53,15 +62,17 @@ class DirectComputation:
 
     Parameters
     ----------
+    evaluate
+        Returns the energy in eV and the forces in eV/angstrom, see `direct_call`.
     adapter
-        Energy and forces in OpenMM's units.
+        Says which atoms take part.
     periodic
         Whether the box is used.
     """
 
-    def __init__(self, adapter: Adapter, periodic: bool) -> None:
+    def __init__(self, evaluate: DirectCall, adapter: Adapter, periodic: bool) -> None:
+        self.evaluate = evaluate
         self.periodic = periodic
-        self.components = compiled_components(adapter)
         self.atoms = None if adapter.all_atoms else adapter.atoms.numpy()
         self.energy_shift = adapter.energy_shift
 
@@ -75,11 +86,7 @@ class DirectComputation:
             box = state.getPeriodicBoxVectors(asNumpy=True)._value * NM_TO_ANGSTROM
         chosen = everything if self.atoms is None else everything[self.atoms]
         positions = chosen * NM_TO_ANGSTROM
-        energy, forces = self.components[0].compiled_object()(positions, box)
-        for component in self.components[1:]:
-            more, added = component.compiled_object()(positions, box)
-            energy += more
-            forces += added
+        energy, forces = self.evaluate(positions, box)
         forces *= EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM
         if self.atoms is not None:
             chosen, forces = forces, np.zeros_like(everything)
@@ -87,10 +94,15 @@ class DirectComputation:
         return EV_TO_KJ_PER_MOL * (energy + self.energy_shift), forces
 
 
-def compiled_components(adapter: Adapter) -> list[ComponentEvaluator]:
-    """Return the components of an adapter if all are compiled, else nothing."""
-    components = list(getattr(adapter.evaluator, "components", []))
-    return components if all(component.compiled for component in components) else []
+def direct_call(adapter: Adapter) -> DirectCall | None:
+    """Return what evaluates an adapter's atoms without torch; None if not all is compiled."""
+    evaluator = adapter.evaluator
+    mollified = isinstance(evaluator, MollifiedEvaluator)
+    plain = evaluator.evaluator if mollified else evaluator
+    components = list(getattr(plain, "components", []))
+    if not components or not all(component.compiled for component in components):
+        return None
+    return DirectMollified(evaluator) if mollified else partial(evaluate_directly, components)
 
 
 def make_python_force(adapter: Adapter, periodic: bool) -> Force:
@@ -109,8 +121,9 @@ def make_python_force(adapter: Adapter, periodic: bool) -> Force:
         An ``openmm.PythonForce``.
     """
     device = python_device()
-    if compiled_components(adapter) and device.type == "cpu":
-        force = PythonForce(DirectComputation(adapter, periodic))
+    evaluate = direct_call(adapter) if device.type == "cpu" else None
+    if evaluate is not None:
+        force = PythonForce(DirectComputation(evaluate, adapter, periodic))
     else:
         force = PythonForce(Computation(adapter.to(device), periodic))
     force.setUsesPeriodicBoundaryConditions(periodic)

@@ -36,3 +36,24 @@ def bspline_weights(t: Tensor) -> list[Tensor]:
         0.5 * (t + t2 - t3) + sixth,
         t3 * sixth,
     ]
+
+
+def bspline_slopes(t: Tensor) -> list[Tensor]:
+    """Return the derivatives of the four weights by the grid coordinate.
+
+    Parameters
+    ----------
+    t : Tensor, shape (...)
+        Position within the interval, in [0, 1].
+
+    Returns
+    -------
+    list of four Tensors, shape (...)
+    """
+    s = 1.0 - t
+    return [
+        -0.5 * s * s,
+        (1.5 * t - 2.0) * t,
+        0.5 + (1.0 - 1.5 * t) * t,
+        0.5 * t * t,
+    ]

@@ -79,6 +79,11 @@ class Component(nn.Module):
             energies = energies + self.repulsion(positions, pairs, species, self.tiny)
         return energies
 
+    @torch.jit.unused
+    def interpolants(self) -> list[Tensor]:
+        """Return the trained nodal values, functions along the last dimension."""
+        return [self.mixing.radial, self.readout.nodal_values]
+
     def density(self, positions: Tensor, pairs: PairList, species: Tensor) -> Tensor:
         """Return the nodal density, shape (lm, N, s * g)."""
         features = torch.ones_like(species, dtype=self.scale.dtype).unsqueeze(1)

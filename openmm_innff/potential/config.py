@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from openmm_innff.elements import atomic_number
 from openmm_innff.errors import ConfigError
+from openmm_innff.potential.bonded_config import BondedConfig, check_kind, check_range
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class ComponentConfig:
         Interpolants in the readout, even.
     intervals : int
         Grid intervals of each of these.
+    kind : str
+        "density".
     """
 
     cutoff: float
@@ -38,17 +41,19 @@ class ComponentConfig:
     warp: float = 1.5
     projections: int = 64
     intervals: int = 12
+    kind: str = "density"
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check("cutoff", self.cutoff, 0.5, 20.0)
-        _check("channels", self.channels, 1, 1024)
-        _check("l_max", self.l_max, 0, 2)
-        _check("nodes", self.nodes, 5, 100)
-        _check("radials", self.radials, 1, 100)
-        _check("warp", self.warp, 0.1, 20.0)
-        _check("projections", self.projections, 2, 4096)
-        _check("intervals", self.intervals, 2, 1000)
+        check_kind(self.kind, "density")
+        check_range("cutoff", self.cutoff, 0.5, 20.0)
+        check_range("channels", self.channels, 1, 1024)
+        check_range("l_max", self.l_max, 0, 2)
+        check_range("nodes", self.nodes, 5, 100)
+        check_range("radials", self.radials, 1, 100)
+        check_range("warp", self.warp, 0.1, 20.0)
+        check_range("projections", self.projections, 2, 4096)
+        check_range("intervals", self.intervals, 2, 1000)
         if self.projections % 2:
             raise ConfigError(f"projections: wanted an even number, found {self.projections}")
 
@@ -61,12 +66,14 @@ class PotentialConfig:
     ----------
     elements : tuple of str
         Symbols of the elements that the potential knows.
-    fast, slow : ComponentConfig
-        The short-range and the long-range component.
+    fast : ComponentConfig or BondedConfig
+        The short-range component.
+    slow : ComponentConfig
+        The long-range component.
     """
 
     elements: tuple[str, ...]
-    fast: ComponentConfig
+    fast: ComponentConfig | BondedConfig
     slow: ComponentConfig
 
     def __post_init__(self) -> None:
@@ -80,8 +87,3 @@ class PotentialConfig:
                 f"fast.cutoff: wanted at most slow.cutoff = {self.slow.cutoff} angstrom, "
                 f"found {self.fast.cutoff}"
             )
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name}: wanted a value from {low} to {high}, found {value}")

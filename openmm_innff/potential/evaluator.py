@@ -1,6 +1,7 @@
 """Energy and forces for molecular dynamics, with neighbour lists that are kept and reused."""
 
 import uuid
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from openmm_innff.engine.library import library
 from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.folded import core_of, fold, shape_of
+from openmm_innff.potential.listed import Listed
 
 
 def _required(gradient: Tensor | None) -> Tensor:
@@ -19,7 +21,7 @@ def _required(gradient: Tensor | None) -> Tensor:
     return gradient
 
 
-class ComponentEvaluator(nn.Module):
+class ComponentEvaluator(Listed):
     """Energy and forces of one component for a fixed set of atoms.
 
     The list holds all pairs within cutoff + skin; it is built again when an atom has moved half
@@ -45,11 +47,9 @@ class ComponentEvaluator(nn.Module):
     def __init__(
         self, component: Component, species: Tensor, periodic: bool, skin: float, engine: str
     ) -> None:
-        super().__init__()
+        super().__init__(len(species), periodic, skin)
         self.component = component
-        self.periodic = periodic
         self.cutoff = component.cutoff
-        self.skin = skin
         order = torch.argsort(species, stable=True)
         self.register_buffer("order", order)
         self.register_buffer("species", species[order])
@@ -58,8 +58,6 @@ class ComponentEvaluator(nn.Module):
         ).tolist()
         empty = torch.zeros(0, dtype=torch.int64)
         self.pairs = PairList(empty, empty, torch.zeros(0, 3, dtype=torch.float64))
-        self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
-        self.list_box = torch.zeros(3, 3, dtype=torch.float64)
 
         self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
         self.on_cuda = engine == "compiled"
@@ -99,8 +97,8 @@ class ComponentEvaluator(nn.Module):
                 if len(fault) == 0:
                     energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
             return energy, forces, fault
-        if self._is_stale(positions, box):
-            fault = self._shape_fault(positions)
+        if self.is_stale(positions, box):
+            fault = self.shape_fault(positions)
             if len(fault) == 0:
                 fault = geometry_fault(positions, box, self.periodic, self.cutoff)
             if len(fault) > 0:
@@ -131,27 +129,10 @@ class ComponentEvaluator(nn.Module):
             return self.compiled_object()
         return found
 
-    def _shape_fault(self, positions: Tensor) -> str:
-        wanted, found = self.order.numel(), positions.shape
-        if found == (wanted, 3):
-            return ""
-        return f"positions: wanted shape ({wanted}, 3), found ({found[0]}, {found[1]})"
-
-    def _is_stale(self, positions: Tensor, box: Tensor) -> bool:
-        if self.list_positions.shape != positions.shape:
-            return True
-        if self.list_positions.device != positions.device:
-            return True
-        if self.periodic and not torch.equal(box, self.list_box):
-            return True
-        moved = (positions - self.list_positions).square().sum(-1).max()
-        return not bool(moved <= 0.25 * self.skin * self.skin)  # true for NaN as well
-
     def _rebuild(self, positions: Tensor, box: Tensor) -> None:
         here = positions.index_select(0, self.order)
         self.pairs = find_pairs(here, box, self.periodic, self.cutoff + self.skin)
-        self.list_positions = positions.clone()
-        self.list_box = box.clone()
+        self.remember(positions, box)
 
 
 class Evaluator(nn.Module):
@@ -159,10 +140,10 @@ class Evaluator(nn.Module):
 
     Parameters
     ----------
-    components : list of ComponentEvaluator
+    components : list of ComponentEvaluator or BondedEvaluator
     """
 
-    def __init__(self, components: list[ComponentEvaluator]) -> None:
+    def __init__(self, components: Sequence[Listed]) -> None:
         super().__init__()
         self.components = nn.ModuleList(components)
 

@@ -9,10 +9,16 @@ from torch import Tensor, nn
 
 from openmm_innff.elements import SYMBOLS, atomic_number
 from openmm_innff.engine.library import resolve_engine
-from openmm_innff.errors import UnsupportedElementError
+from openmm_innff.engine.parameters import TermIndex
+from openmm_innff.errors import ConfigError, UnsupportedElementError
+from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.bonded_config import BondedConfig
+from openmm_innff.potential.bonded_evaluator import BondedEvaluator
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.config import PotentialConfig
 from openmm_innff.potential.evaluator import ComponentEvaluator, Evaluator
+from openmm_innff.potential.listed import Listed
+from openmm_innff.potential.topology import Bonds, index_terms
 
 PARTS = ("fast", "slow", "total")
 
@@ -28,7 +34,8 @@ class Potential(nn.Module):
 
     Attributes
     ----------
-    fast, slow : Component
+    fast : Component or Bonded
+    slow : Component
     reference_energies : Tensor, shape (species,), float64
         Energy of each element before any interaction, in eV per atom.
     """
@@ -40,7 +47,11 @@ class Potential(nn.Module):
         self.config = config
         numbers = [atomic_number(symbol) for symbol in config.elements]
         generator = torch.Generator().manual_seed(seed)
-        self.fast = Component(config.fast, numbers, True, generator)
+        self.fast: Component | Bonded
+        if isinstance(config.fast, BondedConfig):
+            self.fast = Bonded(config.fast, generator)
+        else:
+            self.fast = Component(config.fast, numbers, True, generator)
         self.slow = Component(config.slow, numbers, False, generator)
         self.register_buffer("reference_energies", torch.zeros(len(numbers), dtype=torch.float64))
 
@@ -54,11 +65,15 @@ class Potential(nn.Module):
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def components(self, part: str) -> list[Component]:
+    def components(self, part: str) -> list[Component | Bonded]:
         """Return the components that ``part`` ("fast", "slow" or "total") consists of."""
         if part not in PARTS:
             raise ValueError(f"part: wanted one of {', '.join(PARTS)}, found {part!r}")
         return [self.fast, self.slow] if part == "total" else [getattr(self, part)]
+
+    def needs_bonds(self, part: str = "total") -> bool:
+        """Whether a part has terms of bonds, so that a topology is needed."""
+        return any(isinstance(component, Bonded) for component in self.components(part))
 
     def cutoff(self, part: str) -> float:
         """Return the cutoff of a part in angstrom."""
@@ -97,6 +112,7 @@ class Potential(nn.Module):
         skin: float = 0.5,
         dtype: torch.dtype = torch.float32,
         engine: str = "auto",
+        bonds: Bonds | None = None,
     ) -> Evaluator:
         """Return a scriptable module that evaluates a part for fixed atoms.
 
@@ -114,13 +130,43 @@ class Potential(nn.Module):
         engine : str
             "torch"; "compiled"; or "auto": compiled on the CPU where it is installed, torch on
             CUDA, where the compiled engine (Triton) has not been tried on a device yet.
+        bonds : iterable of (int, int)
+            Bonded atoms; needed where `needs_bonds`, else not used.
+
+        Raises
+        ------
+        ConfigError
+            If the potential needs bonds and got none.
+        UnknownEnvironmentError
+            If the fast part never saw an atom's bonded neighbours.
         """
         if skin < 0:
             raise ValueError(f"skin: wanted at least 0 angstrom, found {skin}")
         resolve_engine(engine)
         species = self.species_index(atomic_numbers)
-        evaluators = []
+        evaluators: list[Listed] = []
         for component in self.components(part):
-            frozen = copy.deepcopy(component).to(dtype).eval().requires_grad_(False)
-            evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, engine))
+            if isinstance(component, Bonded):
+                index = self.term_index(species, bonds)
+                evaluators.append(BondedEvaluator(component, index, periodic, skin, engine))
+            else:
+                frozen = copy.deepcopy(component).to(dtype).eval().requires_grad_(False)
+                evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, engine))
         return Evaluator(evaluators)
+
+    def term_index(self, species: Tensor, bonds: Bonds | None) -> TermIndex:
+        """Return the functions of the bonded fast part for some atoms.
+
+        Parameters
+        ----------
+        species : Tensor, shape (N,), int64
+        bonds : iterable of (int, int)
+        """
+        if not isinstance(self.fast, Bonded):
+            raise ConfigError("the fast part has no terms of bonds")
+        if bonds is None:
+            raise ConfigError(
+                "bonds: wanted the pairs of bonded atoms, which the fast part of this potential "
+                "needs, found none"
+            )
+        return index_terms(self.fast.config, self.elements, species, bonds)

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 
 from openmm_innff.data import Frame
+from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential import Potential
+from openmm_innff.potential.terms import find_terms
+from openmm_innff.training.bonded import find_bonds
 
 MARGIN = 0.1
 """Extra range of the lists in angstrom, for frames that are displaced a little."""
@@ -25,7 +28,8 @@ class Batch:
     species : Tensor, shape (N,), int64
         Ascending.
     fast, slow : PairList
-        Pairs within the cutoff of each component, and a little more.
+        Pairs within the cutoff of each component, and a little more. A bonded fast part has
+        `Terms` in their place.
     frame : Tensor, shape (N,)
         Frame of each atom.
     masses : Tensor, shape (N,)
@@ -40,7 +44,7 @@ class Batch:
 
     positions: Tensor
     species: Tensor
-    fast: PairList
+    fast: PairList | Terms
     slow: PairList
     frame: Tensor
     masses: Tensor
@@ -66,16 +70,20 @@ def make_batch(potential: Potential, frame: Frame, masses: Tensor, dtype: torch.
     order = torch.argsort(species, stable=True)
     positions = torch.from_numpy(np.array(frame.positions))[order]
     box = torch.from_numpy(np.array(frame.cell))
-    fast, slow = (
-        find_pairs(positions, box, frame.periodic, potential.cutoff(part) + MARGIN)
-        for part in ("fast", "slow")
-    )
+    where = positions, box, frame.periodic
+    reach = {part: potential.cutoff(part) + MARGIN for part in ("fast", "slow")}
+    fast: PairList | Terms
+    if potential.needs_bonds():
+        bonds = find_bonds(frame.numbers[order.numpy()], *where)
+        fast = find_terms(*where, reach["fast"], potential.term_index(species[order], bonds))
+    else:
+        fast = find_pairs(*where, reach["fast"])
     energy = frame.energy - potential.reference_energy(frame.numbers)
     return Batch(
         positions=positions,
         species=species[order],
         fast=fast,
-        slow=slow,
+        slow=find_pairs(*where, reach["slow"]),
         frame=torch.zeros(len(frame), dtype=torch.int64),
         masses=masses.to(dtype)[order],
         forces=torch.from_numpy(np.array(frame.forces)).to(dtype)[order],
@@ -93,7 +101,7 @@ def collate(batches: list[Batch]) -> Batch:
     return Batch(
         positions=torch.cat([batch.positions for batch in batches])[order],
         species=species[order],
-        fast=_join([batch.fast for batch in batches], order),
+        fast=_join_any([batch.fast for batch in batches], [len(b.frame) for b in batches], order),
         slow=_join([batch.slow for batch in batches], order),
         frame=torch.cat([batch.frame + k for k, batch in enumerate(batches)])[order],
         masses=torch.cat([batch.masses for batch in batches])[order],
@@ -101,6 +109,34 @@ def collate(batches: list[Batch]) -> Batch:
         energies=torch.cat([batch.energies for batch in batches]),
         sizes=torch.cat([batch.sizes for batch in batches]),
     )
+
+
+def _join_any(lists: list[PairList | Terms], sizes: list[int], order: Tensor) -> PairList | Terms:
+    terms = [item for item in lists if isinstance(item, Terms)]
+    if terms:
+        return _join_terms(terms, sizes, order)
+    return _join([item for item in lists if isinstance(item, PairList)], order)
+
+
+def _join_terms(terms: list[Terms], sizes: list[int], order: Tensor) -> Terms:
+    """Join terms of separate atoms, which then are put into another order."""
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order))
+    shifted = []
+    atoms = distances = 0
+    for item, size in zip(terms, sizes, strict=True):
+        shifted.append(
+            item._replace(
+                first=place[item.first + atoms],
+                second=place[item.second + atoms],
+                bonds=item.bonds + distances,
+                angles=item.angles + distances,
+                pairs=item.pairs + distances,
+            )
+        )
+        atoms += size
+        distances += len(item.first)
+    return Terms(*map(torch.cat, zip(*shifted, strict=True)))
 
 
 def _join(lists: list[PairList], order: Tensor) -> PairList:

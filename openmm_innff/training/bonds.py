@@ -18,7 +18,6 @@ def hydrogen_bond_lengths(elements: tuple[str, ...], sample: list[Batch]) -> dic
     elements : tuple of str
         Symbols of the species.
     sample : list of Batch
-        The fast cutoff limits what is seen.
 
     Returns
     -------
@@ -42,7 +41,7 @@ def hydrogen_bond_lengths(elements: tuple[str, ...], sample: list[Batch]) -> dic
 
 def _nearest_heavy(batch: Batch, hydrogen: int) -> tuple[Tensor, Tensor]:
     """Return the distance of each bonded hydrogen's nearest heavy atom, and its species."""
-    pairs = batch.fast
+    pairs = batch.slow
     first = first_atoms(pairs)
     vectors = batch.positions[pairs.second] - batch.positions[first] + pairs.offsets
     distance = vectors.norm(dim=1)

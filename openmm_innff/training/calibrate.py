@@ -3,10 +3,15 @@
 import torch
 from torch import Tensor
 
+from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import first_atoms
 from openmm_innff.potential import Potential
+from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.training.batch import Batch
+
+RIDGE = 1e-4
+"""Of the least squares of a bonded part, relative to the mean square of a column."""
 
 
 @torch.no_grad()
@@ -23,7 +28,10 @@ def calibrate(potential: Potential, part: str, sample: list[Batch], scale: float
     scale : float
         Typical force of what the component has to describe, in eV/angstrom.
     """
-    component: Component = getattr(potential, part)
+    component: Component | Bonded = getattr(potential, part)
+    if isinstance(component, Bonded):
+        fit_linear(component, sample)
+        return
     component.scale.fill_(scale)
     degrees = component.mixing.degree_of_row
     squares = torch.zeros_like(component.mixing.norms)
@@ -64,13 +72,78 @@ def set_cores(potential: Potential, sample: list[Batch]) -> None:
     sample : list of Batch
         All training frames.
     """
+    if isinstance(potential.fast, Bonded):  # walls of its own stand there
+        return
     core = potential.fast.repulsion.core
-    shortest = torch.full_like(core, torch.inf).reshape(-1)
-    for batch in sample:
-        first, second = first_atoms(batch.fast), batch.fast.second
-        vectors = batch.positions[second] - batch.positions[first] + batch.fast.offsets
-        kind = batch.species[first] * len(core) + batch.species[second]
-        shortest.scatter_reduce_(0, kind, vectors.norm(dim=1).to(core.dtype), "amin")
-    shortest = shortest.reshape(core.shape)
+    shortest = shortest_distances(potential, sample).to(core.dtype)
     reached = shortest < potential.cutoff("fast")
     core[reached] = shortest[reached]
+
+
+def shortest_distances(potential: Potential, sample: list[Batch]) -> Tensor:
+    """Return the shortest distance of each pair of species, shape (species, species).
+
+    Parameters
+    ----------
+    potential : Potential
+    sample : list of Batch
+
+    Returns
+    -------
+    Tensor, float64
+        In angstrom; infinite where two species never meet within the slow cutoff.
+    """
+    species = len(potential.elements)
+    shortest = torch.full((species * species,), torch.inf, dtype=torch.float64)
+    for batch in sample:
+        first, second = first_atoms(batch.slow), batch.slow.second
+        vectors = batch.positions[second] - batch.positions[first] + batch.slow.offsets
+        kind = batch.species[first] * species + batch.species[second]
+        shortest.scatter_reduce_(0, kind, vectors.norm(dim=1), "amin")
+    return shortest.reshape(species, species)
+
+
+@torch.no_grad()
+def fit_linear(component: Bonded, sample: list[Batch], energy_weight: float = 0.2) -> None:
+    """Set the functions that the energy is linear in by least squares of forces and energies.
+
+    Parameters
+    ----------
+    component : Bonded
+        Its products are left as they are, without an effect at first.
+    sample : list of Batch
+        Some frames of the training data.
+    energy_weight : float
+        Of (E - E_ref)^2 / N against the mean squared force component.
+    """
+    columns = []
+    linear = [component.bonds, component.angles, component.pairs]
+    for parameter in linear:
+        flat = parameter.view(-1)
+        for k in range(len(flat)):
+            flat[k] = 1.0
+            columns.append(_labels(component, sample, energy_weight))
+            flat[k] = 0.0
+    if not columns:
+        return
+    design, wanted = torch.stack(columns, 1), _labels(None, sample, energy_weight)
+    normal = design.T @ design
+    ridge = RIDGE * normal.diagonal().mean() * torch.eye(len(normal), dtype=normal.dtype)
+    solution = torch.linalg.solve(normal + ridge, design.T @ wanted)
+    for parameter in linear:
+        values, solution = solution[: parameter.numel()], solution[parameter.numel() :]
+        parameter.copy_(values.reshape(parameter.shape))
+
+
+def _labels(component: Bonded | None, sample: list[Batch], energy_weight: float) -> Tensor:
+    """Return weighted forces and energies of a component, or the reference's."""
+    found = []
+    for batch in sample:
+        energy, forces = batch.energies, batch.forces.double()
+        if component is not None:
+            assert isinstance(batch.fast, Terms)
+            energies, forces = component(batch.positions, batch.fast)
+            energy = energies.sum(0, keepdim=True)
+        size = float(batch.sizes)
+        found += [forces.reshape(-1) / (3.0 * size) ** 0.5, (energy_weight / size) ** 0.5 * energy]
+    return torch.cat(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openmm_innff.errors import ConfigError
-from openmm_innff.potential import ComponentConfig
+from openmm_innff.potential import BondedConfig, ComponentConfig
 from openmm_innff.settings import build, read_toml
 
 
@@ -127,7 +127,7 @@ class TrainingConfig:
 
     data: DataConfig
     card: CardConfig
-    fast: ComponentConfig
+    fast: ComponentConfig | BondedConfig
     slow: ComponentConfig
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()

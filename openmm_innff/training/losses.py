@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential import Potential
+from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.trainable import component_forces
 from openmm_innff.training.batch import Batch
@@ -40,10 +42,21 @@ def part_forces(
     engine: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Return the atomic energies (N,) and forces (N, 3) of the fast or the slow part."""
-    component: Component = getattr(potential, part)
-    pairs: PairList = getattr(batch, part)
+    component: Component | Bonded = getattr(potential, part)
+    neighbours: PairList | Terms = getattr(batch, part)
+    if isinstance(component, Bonded):
+        assert isinstance(neighbours, Terms)
+        with torch.set_grad_enabled(differentiable):
+            energies, forces = component(positions, neighbours)
+        return energies.to(batch.forces.dtype), forces.to(batch.forces.dtype)
+    assert isinstance(neighbours, PairList)
     return component_forces(
-        component, positions, pairs, batch.species, differentiable=differentiable, engine=engine
+        component,
+        positions,
+        neighbours,
+        batch.species,
+        differentiable=differentiable,
+        engine=engine,
     )
 
 
@@ -116,10 +129,10 @@ def batch_loss(
     )
 
 
-def curvature(component: Component) -> Tensor:
+def curvature(component: Component | Bonded) -> Tensor:
     """Return the mean squared second difference of the nodal values: a prior for smoothness."""
     total = torch.zeros(())
-    for values in (component.mixing.radial, component.readout.nodal_values):
+    for values in component.interpolants():
         bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
         total = total + bend.square().mean()
     return total

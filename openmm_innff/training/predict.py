@@ -12,6 +12,7 @@ from rich.progress import track
 
 from openmm_innff.data import Frame, FrameSet
 from openmm_innff.errors import DataError
+from openmm_innff.training.bonded import frame_bonds
 from openmm_innff.training.metrics import MILLI
 
 if TYPE_CHECKING:
@@ -81,12 +82,13 @@ def predict(
     """
     if precision not in _DTYPES:
         raise ValueError(f"precision must be 'single' or 'double', found {precision!r}")
-    evaluators: dict[tuple[bytes, bool], Callable[..., Any]] = {}
+    evaluators: dict[tuple[Any, ...], Callable[..., Any]] = {}
     energies, forces = [], []
     # Rich would leave an empty line behind where it can't draw, in a file or a pipe.
     silent = not (progress and Console().is_terminal)
     for frame in track(frames, f"{part} forces", disable=silent, transient=True):
-        key = (frame.numbers.tobytes(), frame.periodic)
+        bonds = frame_bonds(frame) if potential.needs_bonds(part) else None
+        key = (frame.numbers.tobytes(), frame.periodic, str(bonds))
         if key not in evaluators:
             # No skin: frames have little in common, so a table is never used twice.
             evaluators[key] = potential.evaluator(
@@ -95,6 +97,7 @@ def predict(
                 periodic=frame.periodic,
                 skin=0.0,
                 dtype=_DTYPES[precision],
+                bonds=bonds,
             )
         energy, force = _evaluate(evaluators[key], frame)
         energies.append(energy)

@@ -17,9 +17,11 @@ from openmm_innff.errors import DataError, SimulationError
 from openmm_innff.files import make_folder
 from openmm_innff.interrupt import StopRequest
 from openmm_innff.modelfile import ModelCard, save_model
-from openmm_innff.potential import Potential, PotentialConfig
+from openmm_innff.potential import BondedConfig, Potential, PotentialConfig
 from openmm_innff.training.batch import Batch, make_batch
+from openmm_innff.training.bonded import known_types
 from openmm_innff.training.bonds import hydrogen_bond_lengths
+from openmm_innff.training.calibrate import shortest_distances
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
@@ -105,7 +107,10 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
     isolated = config.data.isolated_atoms
     baseline = fit_baseline(training, read_frames(isolated, isolated=True) if isolated else None)
     dtype = getattr(torch, config.optimizer.dtype)
-    shape = PotentialConfig(training.elements, config.fast, config.slow)
+    fast = config.fast
+    if isinstance(fast, BondedConfig):
+        fast = known_types(fast, training)
+    shape = PotentialConfig(training.elements, fast, config.slow)
     potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
     energies = [baseline.energies[symbol] for symbol in potential.elements]
     # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
@@ -179,14 +184,15 @@ def _end_epoch(trainer: Trainer, log: TrainingLog) -> None:
     trainer.sums = type(trainer.sums)()
 
 
-def _shortest_distances(potential: Potential) -> dict[str, float]:
+def _shortest(potential: Potential, training: list[Batch]) -> dict[str, float]:
     """Return the shortest distance seen in training for each pair of elements, in angstrom."""
-    core = potential.fast.repulsion.core
+    distances = shortest_distances(potential, training)
     elements = potential.elements
     return {
-        f"shortest_{elements[i]}-{elements[j]}_A": round(float(core[i, j]), 3)
+        f"shortest_{elements[i]}-{elements[j]}_A": round(float(distances[i, j]), 3)
         for i in range(len(elements))
         for j in range(i, len(elements))
+        if distances[i, j] < torch.inf
     }
 
 
@@ -210,7 +216,7 @@ def _finish(
         licence=config.card.licence,
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
-        valid_range={**config.card.valid_range, **_shortest_distances(trainer.average)},
+        valid_range={**config.card.valid_range, **_shortest(trainer.potential, trainer.training)},
         hydrogen_bond_lengths=hydrogen_bond_lengths(trainer.potential.elements, trainer.training),
         training={
             "frames": len(training),

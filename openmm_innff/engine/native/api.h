@@ -52,18 +52,37 @@ struct InnCore {
     const double* inverse_length;
 };
 
-// Neighbours of a simulation. Atoms are sorted by species: `order` holds their places in the
-// caller's arrays. Pairs come once each, with shifts of -1, 0 or 1 box vectors.
-struct InnList {
-    int64_t atoms, pairs;
+// Atoms of a simulation. They are sorted by species: `order` holds their places in the caller's
+// arrays.
+struct InnAtoms {
+    int64_t atoms;
     int64_t periodic;
     const int64_t* order;      // (atoms)
     const int64_t* species;    // (atoms), ascending
-    const double* positions;   // (atoms, 3) as the caller has them, angstrom
-    const double* wraps;       // (atoms, 3) what to subtract to bring atoms near the box
-    const double* box;         // (3, 3)
     double skin;               // angstrom
-    const int64_t* first;      // (pairs)
-    const int64_t* second;     // (pairs)
-    const int32_t* shifts;     // (pairs, 3)
+};
+
+// Interpolants of one variable, a row of `width` nodal values each, as in nn/functions.py.
+struct InnFunctions {
+    int64_t rows, width;
+    const double* values;  // (rows, width)
+    const double* low;     // (rows), and so on
+    const double* high;
+    const double* spacing;
+    const double* wall_low;
+    const double* wall_high;
+};
+
+// Bonds and angles of a simulation, as in potential/topology.py; atoms as the caller has them.
+struct InnTopology {
+    int64_t species, bonds, angles;
+    const int64_t* first;         // (bonds + angles)
+    const int64_t* second;        // (bonds + angles)
+    const int64_t* bond_rows;     // (bonds)
+    const int64_t* angle;         // (angles, 3)
+    const int64_t* angle_rows;    // (angles)
+    const int64_t* product_rows;  // (angles)
+    const int64_t* pair_rows;     // (species, species)
+    int64_t modes;
+    double cutoff;                // angstrom
 };

@@ -102,7 +102,8 @@ public:
     virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
     virtual void backward(const InnSystem& system, const double* by_energy, const double* by_force,
                           const InnParameters& out, int threads) = 0;
-    virtual double evaluate(const double* positions, double* forces, int threads) = 0;
+    virtual double evaluate(double* forces, int threads) = 0;
+    virtual double cutoff() const = 0;
     VerletList list;
 };
 
@@ -171,8 +172,9 @@ public:
                 each_parameter(sizes_, out, dual_[t]->gradients[z], z, [t](S& own, S& given) { given = t ? given + own : own; });
     }
 
-    double evaluate(const double* positions, double* forces, int threads) override {
-        list.place(positions);
+    double cutoff() const override { return shape_.cutoff; }
+
+    double evaluate(double* forces, int threads) override {
         const auto fill = [&](int64_t i, Pairs<S, LMAX>& pairs) {
             list.gather(i, shape_.cutoff, sizes_.nodes, pairs);
         };
@@ -311,15 +313,22 @@ INN_API int inn_backward(void* handle, const InnSystem* system, const double* by
     return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, threads); });
 }
 
-// Keep a list of half of the pairs (each once) between atoms that are sorted by species.
-INN_API int inn_set_list(void* handle, const InnList* list) {
-    return inn::guarded([&] { inn::engine(handle).list.set(*list); });
+// The atoms of a simulation.
+INN_API int inn_set_atoms(void* handle, const InnAtoms* atoms) {
+    return inn::guarded([&] { inn::engine(handle).list.set_atoms(*atoms, inn::engine(handle).cutoff()); });
 }
 
-// 0: done; 1: the list must be renewed first (or a position is not finite).
+// 0: done; 1: a position is not finite; 2: the box is narrower than twice the cutoff.
 INN_API int inn_evaluate(void* handle, const double* positions, const double* box, double* energy, double* forces,
                          int threads) {
     inn::Engine& engine = inn::engine(handle);
-    if (engine.list.stale(positions, box)) return 1;
-    return inn::guarded([&] { *energy = engine.evaluate(positions, forces, threads); });
+    int fault = 0;
+    const int code = inn::guarded([&] {
+        fault = engine.list.update(positions, box);
+        if (!fault) *energy = engine.evaluate(forces, threads);
+    });
+    return code ? code : fault;
 }
+
+// How often the neighbour list was made.
+INN_API int64_t inn_renewals(void* handle) { return inn::engine(handle).list.renewals(); }

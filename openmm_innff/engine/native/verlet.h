@@ -1,80 +1,74 @@
 // The neighbour list of a simulation: kept until an atom has moved half the skin.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "api.h"
+#include "cells.h"
 
 namespace inn {
 
 class VerletList {
 public:
+    // Answers of `renew`, and of the functions that Python calls.
+    enum Fault { NONE = 0, NOT_FINITE = 1, NARROW = 2 };
+
     int64_t atoms() const { return static_cast<int64_t>(order_.size()); }
     const int64_t* species() const { return species_.data(); }
+    int64_t renewals() const { return renewals_; }
 
-    void set(const InnList& list) {
-        const int64_t n = list.atoms;
-        order_.assign(list.order, list.order + n);
-        species_.assign(list.species, list.species + n);
-        wraps_.assign(list.wraps, list.wraps + 3 * n);
-        reference_.assign(list.positions, list.positions + 3 * n);
-        box_.assign(list.box, list.box + 9);
-        periodic_ = list.periodic;
-        limit_ = 0.25 * list.skin * list.skin;
-        for (int k = 0; k < 27; k++)
-            for (int a = 0; a < 3; a++)
-                shifts_[k][a] = periodic_ ? (k / 9 - 1) * box_[a] + (k / 3 % 3 - 1) * box_[3 + a] + (k % 3 - 1) * box_[6 + a] : 0;
-        place_.resize(4 * n);  // x, y, z and the species
-        for (int64_t k = 0; k < n; k++) place_[4 * k + 3] = static_cast<double>(species_[k]);
-        fill(list);
+    void set_atoms(const InnAtoms& given, double cutoff) {
+        order_.assign(given.order, given.order + given.atoms);
+        species_.assign(given.species, given.species + given.atoms);
+        periodic_ = given.periodic;
+        cutoff_ = cutoff;
+        skin_ = given.skin;
+        wraps_.assign(3 * given.atoms, 0);
+        place_.assign(4 * given.atoms, 0);  // x, y, z and the species
+        for (int64_t k = 0; k < given.atoms; k++) place_[4 * k + 3] = static_cast<double>(species_[k]);
+        reference_.clear();
     }
 
-    bool stale(const double* positions, const double* box) const {
-        if (order_.empty()) return true;
-        if (periodic_ && std::memcmp(box, box_.data(), 9 * sizeof(double)) != 0) return true;
-        double most = 0;
-        bool finite = true;
-        for (size_t k = 0; k < order_.size(); k++) {
-            const double* here = positions + 3 * order_[k];
-            const double* there = reference_.data() + 3 * k;
-            double moved = 0;
-            for (int a = 0; a < 3; a++) moved += (here[a] - there[a]) * (here[a] - there[a]);
-            finite = finite && moved < 1e300;  // false for NaN as well
-            most = moved > most ? moved : most;
-        }
-        return !finite || most > limit_;
+    // Make the list again if it is out of date; take the positions of this step.
+    Fault update(const double* positions, const double* box) {
+        if (stale(positions, box))
+            if (const Fault fault = renew(positions, box)) return fault;
+        place(positions);
+        return NONE;
     }
 
-    // Take the positions of a step, sorted by species and moved near the box.
-    void place(const double* positions) {
-        for (size_t k = 0; k < order_.size(); k++)
-            for (int a = 0; a < 3; a++) place_[4 * k + a] = positions[3 * order_[k] + a] - wraps_[3 * k + a];
-    }
+    // Position of atom i of the sorted ones, and its species.
+    const double* at(int64_t i) const { return place_.data() + 4 * i; }
 
     // Write the vectors from atom i to its neighbours within the cutoff.
     template <class P>
     void gather(int64_t i, double cutoff, int nodes, P& pairs) const {
         using S = typename P::S;
-        const double limit = cutoff * cutoff, *here = place_.data() + 4 * i;
+        const double limit = cutoff * cutoff, *here = at(i);
         pairs.clear(static_cast<int>(starts_[i + 1] - starts_[i]));
         S *const x = pairs.x, *const y = pairs.y, *const z = pairs.z;
         int *const node = pairs.node, *const other = pairs.other;
-        const uint32_t* const end = entries_.data() + starts_[i + 1];
         int n = 0;
-        for (const uint32_t* entry = entries_.data() + starts_[i]; entry < end; entry++) {
-            const uint32_t j = *entry >> 5;
-            const double *there = place_.data() + 4 * static_cast<size_t>(j), *shift = shifts_[*entry & 31];
+        each_neighbour(i, [&](uint32_t j, const double* shift) {
+            const double* there = at(j);
             const double dx = there[0] - here[0] + shift[0], dy = there[1] - here[1] + shift[1];
             const double dz = there[2] - here[2] + shift[2];
             // Always written, kept only if near: quicker than a jump that is hard to foresee.
             x[n] = static_cast<S>(dx), y[n] = static_cast<S>(dy), z[n] = static_cast<S>(dz);
             node[n] = static_cast<int>(there[3]) * nodes, other[n] = static_cast<int>(j);
             n += dx * dx + dy * dy + dz * dz < limit;
-        }
+        });
         pairs.count = n;
+    }
+
+    // Call f(j, shift) for each neighbour j of atom i in the list, translated by shift.
+    template <class F>
+    void each_neighbour(int64_t i, const F& f) const {
+        const uint32_t* const end = entries_.data() + starts_[i + 1];
+        for (const uint32_t* entry = entries_.data() + starts_[i]; entry < end; entry++) f(*entry >> 5, shifts_[*entry & 31]);
     }
 
     // Write values (atoms, 3) of the sorted atoms in the order of the caller's atoms.
@@ -84,31 +78,78 @@ public:
     }
 
 private:
-    // Each pair comes once; the list holds it for both atoms.
-    void fill(const InnList& list) {
-        const int64_t n = list.atoms;
-        starts_.assign(n + 1, 0);
-        for (int64_t p = 0; p < list.pairs; p++) starts_[list.first[p] + 1]++, starts_[list.second[p] + 1]++;
-        for (int64_t i = 0; i < n; i++) starts_[i + 1] += starts_[i];
-        entries_.resize(2 * list.pairs);
-        std::vector<int64_t> next(starts_.begin(), starts_.end() - 1);
-        for (int64_t p = 0; p < list.pairs; p++) {
-            const int64_t i = list.first[p], j = list.second[p];
-            const int32_t* s = list.shifts + 3 * p;
-            const int code = 9 * (s[0] + 1) + 3 * (s[1] + 1) + s[2] + 1;
-            entries_[next[i]++] = static_cast<uint32_t>(j << 5 | code);
-            entries_[next[j]++] = static_cast<uint32_t>(i << 5 | (26 - code));
+    bool stale(const double* positions, const double* box) const {
+        if (reference_.empty()) return true;
+        if (periodic_ && std::memcmp(box, box_, sizeof(box_)) != 0) return true;
+        double most = 0;
+        bool finite = true;
+        for (size_t k = 0; k < reference_.size(); k += 3) {
+            double moved = 0;
+            for (size_t a = k; a < k + 3; a++) moved += (positions[a] - reference_[a]) * (positions[a] - reference_[a]);
+            finite = finite && moved < 1e300;  // false for NaN as well
+            most = moved > most ? moved : most;
         }
-        // Sums in the same order whenever the list was made, and memory read forwards.
-        for (int64_t i = 0; i < n; i++) std::sort(entries_.begin() + starts_[i], entries_.begin() + starts_[i + 1]);
+        return !finite || most > 0.25 * skin_ * skin_;
     }
 
-    std::vector<int64_t> order_, species_, starts_;
+    Fault renew(const double* positions, const double* box) {
+        for (int64_t k = 0; k < 3 * atoms(); k++)
+            if (!std::isfinite(positions[k])) return NOT_FINITE;
+        const Box lattice = periodic_ ? Box(box) : Box();
+        for (int a = 0; a < 3 && periodic_; a++)
+            if (!(lattice.width(a) >= 2 * cutoff_)) return NARROW;
+        std::memcpy(box_, box, sizeof(box_));
+        for (int k = 0; k < 27; k++) {
+            const double n[3] = {k / 9 - 1.0, k / 3 % 3 - 1.0, k % 3 - 1.0};
+            lattice.translation(n, shifts_[k]);
+        }
+        for (int64_t k = 0; k < atoms() && periodic_; k++) {
+            double n[3];
+            for (int a = 0; a < 3; a++) n[a] = std::floor(lattice.fraction(a, positions + 3 * order_[k]));
+            lattice.translation(n, wraps_.data() + 3 * k);
+        }
+        place(positions);
+        fill(CellGrid(atoms(), place_.data(), lattice, periodic_, cutoff_ + skin_));
+        reference_.assign(positions, positions + 3 * atoms());
+        renewals_++;
+        return NONE;
+    }
+
+    // Take positions, sorted by species and moved near the box.
+    void place(const double* positions) {
+        for (size_t k = 0; k < order_.size(); k++)
+            for (int a = 0; a < 3; a++) place_[4 * k + a] = positions[3 * order_[k] + a] - wraps_[3 * k + a];
+    }
+
+    // Atom j, in ascending order, enters the lists of its neighbours: each is sorted, then, so that
+    // sums are the same whenever the list was made, and memory is read forwards.
+    void fill(const CellGrid& grid) {
+        const int64_t n = atoms();
+        found_.clear();
+        starts_.assign(n + 1, 0);
+        for (int64_t j = 0; j < n; j++)
+            grid.neighbours(j, at(j), [&](int64_t i, int code) {
+                found_.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(j << 5 | (26 - code))});
+                starts_[i + 1]++;
+            });
+        for (int64_t i = 0; i < n; i++) starts_[i + 1] += starts_[i];
+        entries_.resize(found_.size());
+        next_.assign(starts_.begin(), starts_.end() - 1);
+        for (const Found& pair : found_) entries_[next_[pair.atom]++] = pair.entry;
+    }
+
+    struct Found {
+        uint32_t atom, entry;
+    };
+
+    std::vector<int64_t> order_, species_, starts_, next_;
     std::vector<uint32_t> entries_;
-    std::vector<double> wraps_, reference_, box_, place_;
-    double shifts_[32][4] = {};
-    double limit_ = 0;
+    std::vector<Found> found_;
+    std::vector<double> wraps_, reference_, place_;
+    double shifts_[32][4] = {}, box_[9] = {};
+    double cutoff_ = 0, skin_ = 0;
     bool periodic_ = false;
+    int64_t renewals_ = 0;
 };
 
 }  // namespace inn

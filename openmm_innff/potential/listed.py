@@ -1,0 +1,47 @@
+"""Lists of neighbours that are kept until an atom has moved half the skin, or the box changed."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Listed(nn.Module):
+    """Remembers where the atoms were when a list was made.
+
+    Parameters
+    ----------
+    atoms : int
+    periodic : bool
+    skin : float
+        Extra range of the list in angstrom.
+    """
+
+    def __init__(self, atoms: int, periodic: bool, skin: float) -> None:
+        super().__init__()
+        self.n_atoms = atoms
+        self.periodic = periodic
+        self.skin = skin
+        self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
+        self.list_box = torch.zeros(3, 3, dtype=torch.float64)
+
+    def shape_fault(self, positions: Tensor) -> str:
+        """Say that there are more or fewer atoms than expected; empty if not."""
+        wanted, found = self.n_atoms, positions.shape
+        if found == (wanted, 3):
+            return ""
+        return f"positions: wanted shape ({wanted}, 3), found ({found[0]}, {found[1]})"
+
+    def is_stale(self, positions: Tensor, box: Tensor) -> bool:
+        """Whether the list must be made anew."""
+        if self.list_positions.shape != positions.shape:
+            return True
+        if self.list_positions.device != positions.device:
+            return True
+        if self.periodic and not torch.equal(box, self.list_box):
+            return True
+        moved = (positions - self.list_positions).square().sum(-1).max()
+        return not bool(moved <= 0.25 * self.skin * self.skin)  # true for NaN as well
+
+    def remember(self, positions: Tensor, box: Tensor) -> None:
+        """Take the present positions and box for those of the list."""
+        self.list_positions = positions.clone()
+        self.list_box = box.clone()
