@@ -159,7 +159,7 @@ def mts_langevin_integrator(
     integrator.addComputeGlobal("a", "exp(-friction*dt)")
     integrator.addComputeGlobal("b", "sqrt(kT*(1-a*a))")
     noises: dict[int, list[Computation]] = {n // 2: [("v", "a*v+b*gaussian/sqrt(m)")]}
-    vibrational = _not_negative("vibrational_friction", vibrational_friction, PER_PICOSECOND)
+    vibrational = not_negative("vibrational_friction", vibrational_friction, PER_PICOSECOND)
     if vibrational > 0:
         for i, coloured in coloured_noise(integrator, vibrational, n).items():
             noises.setdefault(i, []).extend(coloured)
@@ -258,6 +258,21 @@ def empty_integrator(
     constraint_tolerance: float,
 ) -> tuple[openmm.CustomIntegrator, int]:
     """Return an integrator without computations, and the number of inner steps."""
+    inner, n = inner_steps(outer_step, inner_step)
+    integrator = openmm.CustomIntegrator(n * inner)
+    integrator.setConstraintTolerance(constraint_tolerance)
+    for name in ("fast", "slow", "x_free"):
+        integrator.addPerDofVariable(name, 0)
+    integrator.addPerDofVariable("x_last", NOWHERE)
+    integrator.addGlobalVariable("moved", 0)
+    integrator.addGlobalVariable("stale", 1)
+    return integrator, n
+
+
+def inner_steps(
+    outer_step: unit.Quantity | float, inner_step: unit.Quantity | float
+) -> tuple[float, int]:
+    """Return the inner step in ps, and how many of them make up the outer one."""
     outer = positive("outer_step", outer_step, unit.picosecond)
     inner = positive("inner_step", inner_step, unit.picosecond)
     n = round(outer / inner)
@@ -266,14 +281,7 @@ def empty_integrator(
             "outer_step must be a whole multiple of inner_step, "
             f"found {1000 * outer:g} fs and {1000 * inner:g} fs"
         )
-    integrator = openmm.CustomIntegrator(outer)
-    integrator.setConstraintTolerance(constraint_tolerance)
-    for name in ("fast", "slow", "x_free"):
-        integrator.addPerDofVariable(name, 0)
-    integrator.addPerDofVariable("x_last", NOWHERE)
-    integrator.addGlobalVariable("moved", 0)
-    integrator.addGlobalVariable("stale", 1)
-    return integrator, n
+    return outer / n, n
 
 
 def set_seed(integrator: openmm.CustomIntegrator, seed: int | None) -> None:
@@ -285,13 +293,14 @@ def set_seed(integrator: openmm.CustomIntegrator, seed: int | None) -> None:
 
 def positive(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
     """Return an argument as a number, and refuse what is not positive."""
-    number = _not_negative(name, value, to)
+    number = not_negative(name, value, to)
     if number == 0:
         raise SystemSetupError(f"{name} must be positive and finite, found 0 {to}")
     return number
 
 
-def _not_negative(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
+def not_negative(name: str, value: unit.Quantity | float, to: unit.Unit) -> float:
+    """Return an argument as a number, and refuse what is negative or not finite."""
     if isinstance(value, unit.Quantity):
         if not value.unit.is_compatible(to):
             raise SystemSetupError(f"{name} must have a unit like {to}, found {value}")

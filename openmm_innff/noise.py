@@ -15,10 +15,8 @@ Computation = tuple[str, str]
 """A per-DOF variable and the expression that it becomes."""
 
 
-def coloured_noise(
-    integrator: openmm.CustomIntegrator, friction: float, n: int
-) -> dict[int, list[Computation]]:
-    r"""Return friction and noise for fast motion.
+def coloured_step(friction: float, time: float) -> list[Computation]:
+    r"""Return friction and noise for fast motion over some time.
 
     With friction g and crossover w, a velocity v rubs against its own past, a low-pass filtered
     velocity s: :math:`u = (\sqrt g\, v - \sqrt w\, s) / \sqrt{g + w}` decays with rate g + w
@@ -29,10 +27,40 @@ def coloured_noise(
 
     Parameters
     ----------
+    friction
+        g in 1/ps.
+    time
+        In ps.
+
+    Returns
+    -------
+    list
+        Computations for a CustomIntegrator with per-DOF variables past and rubbed, and the global
+        variable kT, in kJ/mol.
+    """
+    crossover = 2 * math.pi * LIGHT_CM_PER_PS * CROSSOVER_PER_CM
+    rate = friction + crossover
+    past, own = math.sqrt(crossover / rate), math.sqrt(friction / rate)
+    decay = math.exp(-rate * time)
+    noise = f"{math.sqrt(1 - decay * decay)}*sqrt(kT/m)*gaussian"
+    return [
+        ("rubbed", f"{decay - 1}*({own}*v-{past}*past)+{noise}"),
+        ("v", f"v+{own}*rubbed"),
+        ("past", f"past-{past}*rubbed"),
+    ]
+
+
+def coloured_noise(
+    integrator: openmm.CustomIntegrator, friction: float, n: int
+) -> dict[int, list[Computation]]:
+    """Return friction and noise for fast motion, a few times in a step of an integrator.
+
+    Parameters
+    ----------
     integrator
         Gets the variables; its global variable kT is the temperature in kJ/mol.
     friction
-        g in 1/ps.
+        Of `coloured_step`, 1/ps.
     n
         Inner steps in a step of the integrator.
 
@@ -43,19 +71,10 @@ def coloured_noise(
     """
     inner = integrator.getStepSize().value_in_unit(unit.picosecond) / n
     stride = max(1, min(n, math.floor(LONGEST_PS / inner + 1e-6)))
-    crossover = 2 * math.pi * LIGHT_CM_PER_PS * CROSSOVER_PER_CM
-    rate = friction + crossover
-    past, own = math.sqrt(crossover / rate), math.sqrt(friction / rate)
     for name in ("past", "rubbed"):
         integrator.addPerDofVariable(name, 0)
     computations: dict[int, list[Computation]] = {}
     for begin in range(0, n, stride):
         count = min(stride, n - begin)
-        decay = math.exp(-rate * count * inner)
-        noise = f"{math.sqrt(1 - decay * decay)}*sqrt(kT/m)*gaussian"
-        computations[begin + count // 2] = [
-            ("rubbed", f"{decay - 1}*({own}*v-{past}*past)+{noise}"),
-            ("v", f"v+{own}*rubbed"),
-            ("past", f"past-{past}*rubbed"),
-        ]
+        computations[begin + count // 2] = coloured_step(friction, count * inner)
     return computations

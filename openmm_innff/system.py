@@ -14,7 +14,9 @@ from openmm.app.topology import Residue
 
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.forces import FAST, SLOW, Backend, Precision, make_force
+from openmm_innff.forces.groups import GPU_PLATFORMS, platforms
 from openmm_innff.forces.mollified import mollify
+from openmm_innff.forces.native import make_native_forces
 from openmm_innff.neighbors import box_widths
 from openmm_innff.potential import Potential
 from openmm_innff.units import NM_TO_ANGSTROM
@@ -25,6 +27,7 @@ def create_system(
     topology: Topology,
     *,
     backend: Backend = "auto",
+    native: bool | None = None,
     precision: Precision = "single",
     engine: str = "auto",
     split: bool = True,
@@ -49,6 +52,10 @@ def create_system(
         cut by the faces of the box; where they are does not matter.
     backend, precision, engine, skin
         As for :func:`openmm_innff.forces.make_force`.
+    native
+        Whether a bonded fast part is made of OpenMM's own Custom forces, see `forces.native`:
+        neither torch nor the compiled engine is in the inner loop then, on any platform. None:
+        where OpenMM can use a GPU.
     split
         Whether the fast and slow parts are Forces of their own, in ``fast_group`` and
         ``slow_group``. If not, their sum is one Force in ``fast_group``.
@@ -98,6 +105,15 @@ def create_system(
     groups = {"fast": fast_group, "slow": slow_group} if split else {"total": fast_group}
     if mollified is not None:
         groups = {"fast": fast_group, "slow": slow_group if split else fast_group}
+    bonds = [(pair[0].index, pair[1].index) for pair in topology.bonds()]
+    if _is_native(native, potential, groups):
+        for force in make_native_forces(
+            potential, numbers, bonds, periodic=periodic, force_group=groups.pop("fast")
+        ):
+            system.addForce(force)
+        energies_in = "slow"
+    else:
+        energies_in = "total" if "total" in groups else "fast"
     for part, group in groups.items():
         wrap = None
         if mollified is not None and part == "slow":
@@ -112,9 +128,9 @@ def create_system(
             skin=skin,
             precision=precision,
             engine=engine,
-            reference_energies=reference_energies and part != "slow",
+            reference_energies=reference_energies and part == energies_in,
             mollified=wrap,
-            bonds=[(pair[0].index, pair[1].index) for pair in topology.bonds()],
+            bonds=bonds,
         )
         system.addForce(force)
     # The forces without a role in the dynamics go where they are evaluated least.
@@ -124,6 +140,15 @@ def create_system(
         remover.setForceGroup(fast_group)
         system.addForce(remover)
     return system
+
+
+def _is_native(native: bool | None, potential: Potential, groups: Mapping[str, int]) -> bool:
+    if not native:
+        possible = native is None and potential.needs_bonds() and "fast" in groups
+        return possible and bool(set(GPU_PLATFORMS) & platforms())
+    if "fast" not in groups:
+        raise SystemSetupError("native: wanted with split=True only, found split=False")
+    return True
 
 
 def _atomic_numbers(topology: Topology) -> list[int]:

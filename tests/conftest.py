@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ase.data import chemical_symbols
 
 from openmm_innff.data import Frame
-from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential import BondedConfig, ComponentConfig, Potential, PotentialConfig
+from openmm_innff.training.bonded import known_types
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,3 +74,17 @@ def water_box() -> Frame:
         energy=-27 * 456.0,
         forces=random.normal(size=positions.shape),
     )
+
+
+def bonded_potential(frames: list[Frame], cutoff: float = 2.8, seed: int = 0) -> Potential:
+    """A potential with a bonded fast part that knows some frames, with random parameters."""
+    small = {"channels": 4, "nodes": 8, "radials": 3, "projections": 8, "intervals": 6}
+    elements = tuple({chemical_symbols[z] for frame in frames for z in frame.numbers})
+    fast = known_types(BondedConfig(cutoff=cutoff, modes=2, nodes=10), frames)
+    config = PotentialConfig(elements, fast, ComponentConfig(cutoff=4.0, **small))
+    potential = Potential(config, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for values in potential.fast.parameters():
+            values.copy_(torch.randn(values.shape, generator=generator))
+    return potential

@@ -35,7 +35,7 @@ LAYERS = (
     ("forces",),
     ("noise",),
     ("integrators",),
-    ("isokinetic",),
+    ("isokinetic", "middle"),
     ("system",),
     ("model",),
     ("training",),
@@ -49,7 +49,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
-    *("forces", "noise", "integrators", "isokinetic", "system", "model"),
+    *("forces", "noise", "integrators", "isokinetic", "middle", "system", "model"),
     *("boxes", "analysis", "throughput", "report", "simulation", "audit"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")

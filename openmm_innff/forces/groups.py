@@ -22,7 +22,7 @@ _FORCELESS = (
     openmm.MonteCarloFlexibleBarostat,
     openmm.MonteCarloMembraneBarostat,
 )
-_GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
+GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _SITES_LAG = (
     "the System has virtual sites, which OpenMM's CPU and Reference platforms move at the end of "
     "an integration step only, so that all forces within a multiple-time-step integrator would "
@@ -74,15 +74,17 @@ def force_parameters(system: openmm.System) -> list[str]:
     return sorted(names)
 
 
+def platforms() -> set[str]:
+    """Names of the platforms that this OpenMM has."""
+    count = openmm.Platform.getNumPlatforms()
+    return {openmm.Platform.getPlatform(i).getName() for i in range(count)}
+
+
 def has_constraints_or_sites(system: openmm.System) -> bool:
     """Whether positions need more than a drift; refuse virtual sites where they would lag."""
     sites = any(system.isVirtualSite(i) for i in range(system.getNumParticles()))
     if sites:
-        platforms = {
-            openmm.Platform.getPlatform(i).getName()
-            for i in range(openmm.Platform.getNumPlatforms())
-        }
-        if platforms.isdisjoint(_GPU_PLATFORMS):
+        if platforms().isdisjoint(GPU_PLATFORMS):
             raise SystemSetupError(_SITES_LAG)
         warnings.warn(_SITES_LAG, stacklevel=4)
     return sites or system.getNumConstraints() > 0

@@ -15,6 +15,7 @@ are, keeps what matters.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ class DirectMollified:
     """
 
     def __init__(self, mollified: MollifiedEvaluator) -> None:
-        self.components = list(mollified.evaluator.components)
+        self.components: list[Any] = list(mollified.evaluator.components)  # type: ignore[arg-type]
         self.periodic = mollified.periodic
         self.hydrogens, self.partners, self.lengths = (
             t.numpy() for t in (mollified.hydrogens, mollified.partners, mollified.lengths)
@@ -136,7 +137,7 @@ class DirectMollified:
 
 
 def evaluate_directly(
-    components: Sequence[nn.Module], positions: FloatArray, box: FloatArray
+    components: Sequence[Any], positions: FloatArray, box: FloatArray
 ) -> tuple[float, FloatArray]:
     """Return the sum of compiled components.
 

@@ -97,12 +97,13 @@ class DirectComputation:
 def direct_call(adapter: Adapter) -> DirectCall | None:
     """Return what evaluates an adapter's atoms without torch; None if not all is compiled."""
     evaluator = adapter.evaluator
-    mollified = isinstance(evaluator, MollifiedEvaluator)
-    plain = evaluator.evaluator if mollified else evaluator
+    plain = evaluator.evaluator if isinstance(evaluator, MollifiedEvaluator) else evaluator
     components = list(getattr(plain, "components", []))
     if not components or not all(component.compiled for component in components):
         return None
-    return DirectMollified(evaluator) if mollified else partial(evaluate_directly, components)
+    if isinstance(evaluator, MollifiedEvaluator):
+        return DirectMollified(evaluator)
+    return partial(evaluate_directly, components)
 
 
 def make_python_force(adapter: Adapter, periodic: bool) -> Force:

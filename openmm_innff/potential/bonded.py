@@ -56,24 +56,36 @@ class Bonded(nn.Module):
         self.register_buffer("symmetric", torch.tensor(same), persistent=False)
         self._ranges = _ranges(config)  # no buffers, which would follow the parameters' precision
 
-    def interpolants(self) -> list[Tensor]:
-        """Return the trained nodal values, functions along the last dimension."""
-        return [self.bonds, self.angles, self.arms, self.cosines, self.pairs]
+    def roughness(self) -> Tensor:
+        """Return the mean squared third difference of nodal values.
+
+        Without it they would keep their first guess where no data are; with it a parabola goes on
+        as one.
+        """
+        total = torch.zeros(())
+        for values in (self.bonds, self.angles, self.arms, self.cosines, self.pairs):
+            if values.numel():
+                total = total + torch.diff(values, n=3).square().mean()
+        return total
 
     def functions(self) -> Functions:
         """Return all functions in eV and angstrom, float64; gradients reach the parameters."""
         nodes = self.config.nodes
-        first, second = self.arms[:, :, 0], self.arms[:, :, 1]
+        bonds, angles, arms, cosines, pairs = (
+            values.double()
+            for values in (self.bonds, self.angles, self.arms, self.cosines, self.pairs)
+        )
+        first, second = arms[:, :, 0], arms[:, :, 1]
         # Alike ends: the same function for both bonds, and no angle has a left and a right.
         alike = self.symmetric.reshape(-1, 1, 1)
-        products = torch.stack([first, second + alike * (first - second), SCALE * self.cosines], 2)
+        products = torch.stack([first, second + alike * (first - second), SCALE * cosines], 2)
         rows = [
-            extend(SCALE * self.bonds, "straight", "straight"),
-            extend(SCALE * self.angles, "straight", "straight"),
+            extend(SCALE * bonds, "straight", "straight"),
+            extend(SCALE * angles, "straight", "straight"),
             extend(products.reshape(-1, nodes), "constant", "constant"),
-            extend(nn.functional.pad(SCALE * self.pairs, (0, 3)), "straight", "zero"),
+            extend(nn.functional.pad(SCALE * pairs, (0, 3)), "straight", "zero"),
         ]
-        values = torch.cat(rows).double()
+        values = torch.cat(rows)
         return Functions(values, *(column.to(values.device) for column in self._ranges))
 
     def forward(self, positions: Tensor, terms: Terms) -> tuple[Tensor, Tensor]:

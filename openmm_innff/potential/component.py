@@ -80,9 +80,13 @@ class Component(nn.Module):
         return energies
 
     @torch.jit.unused
-    def interpolants(self) -> list[Tensor]:
-        """Return the trained nodal values, functions along the last dimension."""
-        return [self.mixing.radial, self.readout.nodal_values]
+    def roughness(self) -> Tensor:
+        """Return the mean squared second difference of nodal values: a prior for smoothness."""
+        total = torch.zeros(())
+        for values in (self.mixing.radial, self.readout.nodal_values):
+            bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
+            total = total + bend.square().mean()
+        return total
 
     def density(self, positions: Tensor, pairs: PairList, species: Tensor) -> Tensor:
         """Return the nodal density, shape (lm, N, s * g)."""

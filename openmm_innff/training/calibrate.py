@@ -1,5 +1,7 @@
 """Scales of a component, set from data before its training starts."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,8 @@ from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.training.batch import Batch
 
-RIDGE = 1e-4
-"""Of the least squares of a bonded part, relative to the mean square of a column."""
+SMOOTH, RIDGE = 1e-3, 1e-7
+"""Penalties of the least squares of a bonded part, relative to the mean square of a column."""
 
 
 @torch.no_grad()
@@ -128,11 +130,19 @@ def fit_linear(component: Bonded, sample: list[Batch], energy_weight: float = 0.
         return
     design, wanted = torch.stack(columns, 1), _labels(None, sample, energy_weight)
     normal = design.T @ design
-    ridge = RIDGE * normal.diagonal().mean() * torch.eye(len(normal), dtype=normal.dtype)
-    solution = torch.linalg.solve(normal + ridge, design.T @ wanted)
+    # Where data are missing, a function goes on as a parabola.
+    rough = torch.block_diag(*(third_differences(p.shape[1]) for p in linear for _ in p))
+    penalty = SMOOTH * rough.T @ rough + RIDGE * torch.eye(len(normal), dtype=normal.dtype)
+    scale = normal.diagonal().mean()
+    solution = torch.linalg.solve(normal + scale * penalty, design.T @ wanted)
     for parameter in linear:
         values, solution = solution[: parameter.numel()], solution[parameter.numel() :]
         parameter.copy_(values.reshape(parameter.shape))
+
+
+def third_differences(n: int) -> Tensor:
+    """Return the matrix of third differences, shape (n - 3, n), float64."""
+    return torch.diff(torch.eye(n, dtype=torch.float64), n=3, dim=0)
 
 
 def _labels(component: Bonded | None, sample: list[Batch], energy_weight: float) -> Tensor:
@@ -141,8 +151,7 @@ def _labels(component: Bonded | None, sample: list[Batch], energy_weight: float)
     for batch in sample:
         energy, forces = batch.energies, batch.forces.double()
         if component is not None:
-            assert isinstance(batch.fast, Terms)
-            energies, forces = component(batch.positions, batch.fast)
+            energies, forces = component(batch.positions, cast(Terms, batch.fast))
             energy = energies.sum(0, keepdim=True)
         size = float(batch.sizes)
         found += [forces.reshape(-1) / (3.0 * size) ** 0.5, (energy_weight / size) ** 0.5 * energy]

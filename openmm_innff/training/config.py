@@ -67,7 +67,7 @@ class OptimizerConfig:
     late_from : float
         Fraction of a stage.
     curvature : float
-        Weight of the squared second differences of nodal values.
+        Weight of the roughness of nodal values, see `roughness` of the components.
     seed : int
     dtype : str
         "float32" or "float64".

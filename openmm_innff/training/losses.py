@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -45,15 +46,13 @@ def part_forces(
     component: Component | Bonded = getattr(potential, part)
     neighbours: PairList | Terms = getattr(batch, part)
     if isinstance(component, Bonded):
-        assert isinstance(neighbours, Terms)
         with torch.set_grad_enabled(differentiable):
-            energies, forces = component(positions, neighbours)
+            energies, forces = component(positions, cast(Terms, neighbours))
         return energies.to(batch.forces.dtype), forces.to(batch.forces.dtype)
-    assert isinstance(neighbours, PairList)
     return component_forces(
         component,
         positions,
-        neighbours,
+        cast(PairList, neighbours),
         batch.species,
         differentiable=differentiable,
         engine=engine,
@@ -127,15 +126,6 @@ def batch_loss(
         change=change,
         slow=None if slow is None else slow.square().mean(),
     )
-
-
-def curvature(component: Component | Bonded) -> Tensor:
-    """Return the mean squared second difference of the nodal values: a prior for smoothness."""
-    total = torch.zeros(())
-    for values in component.interpolants():
-        bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
-        total = total + bend.square().mean()
-    return total
 
 
 def rms(values: Tensor) -> float:

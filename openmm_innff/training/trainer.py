@@ -17,7 +17,6 @@ from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.losses import (
     LossTerms,
     batch_loss,
-    curvature,
     evaluate_batch,
     rms,
 )
@@ -207,7 +206,7 @@ class Trainer:
         loss = loss / self.force_scale**2
         if optimizer.curvature > 0:
             for part in self.parts:
-                loss = loss + optimizer.curvature * curvature(getattr(self.potential, part))
+                loss = loss + optimizer.curvature * getattr(self.potential, part).roughness()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise SimulationError(

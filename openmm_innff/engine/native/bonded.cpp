@@ -77,6 +77,12 @@ public:
         list_.set_atoms(atoms, cutoff_);
         order_.assign(atoms.order, atoms.order + atoms.atoms);
         periodic_ = atoms.periodic;
+        excluded_starts_.assign(atoms.atoms + 1, 0);
+        for (const Distance& d : distances_) excluded_starts_[d.first + 1]++, excluded_starts_[d.second + 1]++;
+        for (int64_t i = 0; i < atoms.atoms; i++) excluded_starts_[i + 1] += excluded_starts_[i];
+        excluded_.resize(2 * distances_.size());
+        std::vector<int64_t> next(excluded_starts_.begin(), excluded_starts_.end() - 1);
+        for (const Distance& d : distances_) excluded_[next[d.first]++] = d.second, excluded_[next[d.second]++] = d.first;
     }
 
     int64_t renewals() const { return list_.renewals(); }
@@ -100,14 +106,12 @@ private:
             for (int a = 0; a < 3; a++) n[a] = periodic_ ? -std::nearbyint(lattice.fraction(a, between)) : 0;
             lattice.translation(n, d.offset);
         }
-        std::vector<std::vector<int32_t>> excluded(order_.size());
-        for (const Distance& d : distances_) excluded[d.first].push_back(d.second), excluded[d.second].push_back(d.first);
         pairs_.clear();
         for (int64_t i = 0; i < list_.atoms(); i++)
             list_.each_neighbour(i, [&](uint32_t j, const double* shift) {
                 if (j <= i) return;
-                const auto& own = excluded[order_[i]];
-                if (std::find(own.begin(), own.end(), order_[j]) != own.end()) return;
+                const auto own = excluded_.begin() + excluded_starts_[order_[i]], end = excluded_.begin() + excluded_starts_[order_[i] + 1];
+                if (std::find(own, end, order_[j]) != end) return;
                 const int64_t row = pair_rows_[list_.species()[i] * species_ + list_.species()[j]];
                 pairs_.push_back({static_cast<int32_t>(i), static_cast<int32_t>(j), static_cast<int32_t>(row), shift});
             });
@@ -185,6 +189,7 @@ private:
     int64_t modes_, species_;
     double cutoff_;
     std::vector<int64_t> bond_rows_, pair_rows_, order_;
+    std::vector<int64_t> excluded_, excluded_starts_;  // atoms that bonds and angles connect with each
     bool periodic_ = false;
     VerletList list_;
     std::vector<Distance> distances_;

@@ -36,7 +36,7 @@ private:
     double rows_[9] = {}, inverse_[3][3] = {}, width_[3] = {};
 };
 
-// Neighbouring cells are searched up to the reach, with cells of about half the reach.
+// Atoms by cells as wide as the reach, or half as wide.
 class CellGrid {
 public:
     // Positions (atoms, 4; the fourth is not used): inside the box if it is periodic.
@@ -52,9 +52,15 @@ public:
             const double rows[9] = {extent[0], 0, 0, 0, extent[1], 0, 0, 0, extent[2]};
             box_ = Box(rows);
         }
+        // Smaller cells have fewer candidates, which pays where there are many; a cell of a dilute
+        // system may be large.
+        double volume = 1;
+        for (int a = 0; a < 3; a++) volume *= box_.width(a);
+        const double density = static_cast<double>(atoms) / volume;
+        const double fineness = reach * reach * reach * density > 35 ? 2 : 1;
         const double most = std::max(1.0, std::cbrt(8.0 * static_cast<double>(atoms)));
         for (int a = 0; a < 3; a++) {
-            cells_[a] = static_cast<int>(std::min(std::max(std::floor(2 * box_.width(a) / reach), 1.0), most));
+            cells_[a] = static_cast<int>(std::min(std::max(std::floor(fineness * box_.width(a) / reach), 1.0), most));
             range_[a] = static_cast<int>(std::ceil(reach * cells_[a] / box_.width(a)));
         }
         place_.resize(3 * atoms);
@@ -71,46 +77,55 @@ public:
         }
         for (size_t c = 1; c < starts_.size(); c++) starts_[c] += starts_[c - 1];
         std::vector<int64_t> next(starts_.begin(), starts_.end() - 1);
-        members_.resize(atoms);
+        atom_.resize(atoms);
+        for (std::vector<double>& axis : member_) axis.resize(atoms);
         for (int64_t i = 0; i < atoms; i++) {
-            const double* x = positions + 4 * i;
-            members_[next[cell[i]]++] = {x[0], x[1], x[2], i};
+            const int64_t k = next[cell[i]]++;
+            atom_[k] = i;
+            for (int a = 0; a < 3; a++) member_[a][k] = positions[4 * i + a];
+        }
+        near_.resize(atoms);
+        for (int k = 0; k < 27; k++) {
+            const double n[3] = {k / 9 - 1.0, k / 3 % 3 - 1.0, k % 3 - 1.0};
+            box_.translation(n, shifts_[k]);
         }
     }
 
     // Call found(j, code) for each neighbour j of atom i, where image code 9 (a + 1) + 3 (b + 1)
     // + c + 1 stands for a translation of j by a, b, c box vectors of -1, 0 or 1.
     template <class F>
-    void neighbours(int64_t i, const double* here, const F& found) const {
-        const int *center = place_.data() + 3 * i;
-        double shift[3];
-        int at[3], image[3];
+    void neighbours(int64_t i, const double* here, const F& found) {
+        const int* center = place_.data() + 3 * i;
         for (int dx = -range_[0]; dx <= range_[0]; dx++) {
-            if (!wrap(0, center[0] + dx, at[0], image[0])) continue;
+            int x, y, a, b;
+            if (!wrap(0, center[0] + dx, x, a)) continue;
             for (int dy = -range_[1]; dy <= range_[1]; dy++) {
-                if (!wrap(1, center[1] + dy, at[1], image[1])) continue;
-                for (int dz = -range_[2]; dz <= range_[2]; dz++) {
-                    if (!wrap(2, center[2] + dz, at[2], image[2])) continue;
-                    const double n[3] = {static_cast<double>(image[0]), static_cast<double>(image[1]), static_cast<double>(image[2])};
-                    box_.translation(n, shift);
-                    const int code = 9 * (image[0] + 1) + 3 * (image[1] + 1) + image[2] + 1;
-                    const int64_t c = number(at[0], at[1], at[2]);
-                    const double x = here[0] - shift[0], y = here[1] - shift[1], z = here[2] - shift[2];
-                    for (int64_t k = starts_[c]; k < starts_[c + 1]; k++) {
-                        const Member& there = members_[k];
-                        const double square = (there.x - x) * (there.x - x) + (there.y - y) * (there.y - y) + (there.z - z) * (there.z - z);
-                        if (square < limit_ && there.atom != i) found(there.atom, code);
-                    }
+                if (!wrap(1, center[1] + dy, y, b)) continue;
+                // Cells along the third direction lie side by side, up to the faces of the box.
+                const int64_t row = (static_cast<int64_t>(x) * cells_[1] + y) * cells_[2];
+                for (int c = periodic_ ? -1 : 0; c <= (periodic_ ? 1 : 0); c++) {
+                    const int low = std::max(center[2] - range_[2] - c * cells_[2], 0);
+                    const int high = std::min(center[2] + range_[2] - c * cells_[2], cells_[2] - 1);
+                    if (low <= high) search(i, here, starts_[row + low], starts_[row + high + 1], 9 * (a + 1) + 3 * (b + 1) + c + 1, found);
                 }
             }
         }
     }
 
 private:
-    struct Member {
-        double x, y, z;
-        int64_t atom;
-    };
+    template <class F>
+    void search(int64_t i, const double* here, int64_t begin, int64_t end, int code, const F& found) {
+        const double *shift = shifts_[code], x = here[0] - shift[0], y = here[1] - shift[1], z = here[2] - shift[2];
+        const double *xs = member_[0].data(), *ys = member_[1].data(), *zs = member_[2].data();
+        int64_t count = 0, *near = near_.data();
+        for (int64_t k = begin; k < end; k++) {
+            const double square = (xs[k] - x) * (xs[k] - x) + (ys[k] - y) * (ys[k] - y) + (zs[k] - z) * (zs[k] - z);
+            near[count] = atom_[k];  // always written, kept only if near: no jump
+            count += square < limit_;
+        }
+        for (int64_t k = 0; k < count; k++)
+            if (near[k] != i) found(near[k], code);
+    }
 
     int64_t number(int x, int y, int z) const { return (static_cast<int64_t>(x) * cells_[1] + y) * cells_[2] + z; }
 
@@ -123,11 +138,11 @@ private:
 
     Box box_;
     bool periodic_;
-    double limit_;
+    double limit_, shifts_[27][3];
     int cells_[3], range_[3];
-    std::vector<int> place_;
-    std::vector<int64_t> starts_;
-    std::vector<Member> members_;
+    std::vector<int> place_;  // cell of each atom
+    std::vector<int64_t> starts_, atom_, near_;
+    std::vector<double> member_[3];
 };
 
 }  // namespace inn

@@ -123,7 +123,7 @@ private:
 
     // Atom j, in ascending order, enters the lists of its neighbours: each is sorted, then, so that
     // sums are the same whenever the list was made, and memory is read forwards.
-    void fill(const CellGrid& grid) {
+    void fill(CellGrid grid) {
         const int64_t n = atoms();
         found_.clear();
         starts_.assign(n + 1, 0);
