@@ -415,9 +415,9 @@ def test_virtual_sites_are_refused_without_a_gpu(monkeypatch: pytest.MonkeyPatch
     system = springs()
     system.addParticle(0.0)
     system.setVirtualSite(3, openmm.TwoParticleAverageSite(0, 1, 0.5, 0.5))
-    monkeypatch.setattr("openmm_innff.forces.groups._GPU_PLATFORMS", ("Unheard-of",))
+    monkeypatch.setattr("openmm_innff.forces.groups.GPU_PLATFORMS", ("Unheard-of",))
     with pytest.raises(SystemSetupError, match="virtual sites"):
         mts_nve_integrator(system, 0.002, 0.001)
-    monkeypatch.setattr("openmm_innff.forces.groups._GPU_PLATFORMS", ("Reference",))
+    monkeypatch.setattr("openmm_innff.forces.groups.GPU_PLATFORMS", ("Reference",))
     with pytest.warns(UserWarning, match="use a GPU platform"):
         mts_nve_integrator(system, 0.002, 0.001)

@@ -185,9 +185,9 @@ def prepare(
             return ""
         component = CompiledComponent(shape, tables, folded.weights.dtype)
         component.set_parameters(folded)
+        keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)
-    keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     return ""
 
 

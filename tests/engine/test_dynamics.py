@@ -101,8 +101,30 @@ def test_a_box_that_is_none_is_refused_as_any_narrow_one(make, positions, engine
 
 
 def test_a_skin_that_the_compiled_list_cannot_hold_is_named(make, positions):
-    with pytest.raises(RuntimeError, match=r"skin: wanted less than the cutoff, 2\.5 .* found 20"):
+    with pytest.raises(RuntimeError, match=r"skin: wanted at most the cutoff, 2\.5 .* found 20"):
         make(skin=20.0)(positions, BOX)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_list_is_complete_in_boxes_of_any_shape(tiny_potential, periodic, seed):
+    """Dense and dilute, flat and long, skewed, with atoms far outside: as vesin finds the pairs."""
+    random = np.random.default_rng(seed)
+    box = np.diag(random.uniform(8.1, 20.0, 3)) + np.tril(random.uniform(-4.0, 4.0, (3, 3)), -1)
+    atoms = int(random.integers(2, 120))
+    fractions = random.uniform(0.0, 1.0, (atoms, 3))
+    if periodic:
+        fractions += random.integers(-3, 4, (atoms, 3))
+        fractions[0] = -1e-17, 1.0, 0.0  # on faces
+    positions, cell = torch.from_numpy(fractions @ box), torch.from_numpy(box)
+    numbers = random.choice([1, 8], atoms)
+    found, expected = (
+        tiny_potential.evaluator(
+            "slow", numbers, periodic=periodic, dtype=torch.float64, engine=engine
+        )(positions, cell)
+        for engine in ("compiled", "torch")
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_isolated_atoms_need_no_box(make, positions):

@@ -28,11 +28,21 @@ class Springs:
     reference_energies = torch.tensor([1.0, 10.0], dtype=torch.float64)
     stiffness = {"fast": 0.25, "slow": 0.75, "total": 1.0}  # noqa: RUF012
 
+    def needs_bonds(self, part: str) -> bool:
+        return False
+
     def __init__(self) -> None:
         self.made: list[tuple[str, int, torch.dtype]] = []
 
     def evaluator(
-        self, part: str, numbers: Sequence[int], *, periodic: bool, skin: float, dtype: torch.dtype
+        self,
+        part: str,
+        numbers: Sequence[int],
+        *,
+        periodic: bool,
+        skin: float,
+        dtype: torch.dtype,
+        bonds: None,
     ) -> Callable[..., Any]:
         self.made.append((part, len(numbers), dtype))
         k = self.stiffness[part]

@@ -154,7 +154,7 @@ def test_resume_needs_a_whole_checkpoint(small_config, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run(small_config, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "openmm_innff.training.trainer.curvature", lambda _: torch.tensor(torch.nan)
+        "openmm_innff.potential.component.Component.roughness", lambda _: torch.tensor(torch.nan)
     )
     with pytest.raises(SimulationError, match="the loss is nan in stage fast, step 0"):
         train(small_config, tmp_path / "run", progress=False)
