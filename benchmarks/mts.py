@@ -35,6 +35,7 @@ from openmm_innff.audit.verdict import Tolerances, compare
 from openmm_innff.boxes import settle_classically, water_box
 from openmm_innff.files import atomic_write
 from openmm_innff.integrators import mts_langevin_integrator
+from openmm_innff.middle import steps_per_outer
 from openmm_innff.simulation.machine import prepare_machine
 from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS, NM_TO_ANGSTROM
 
@@ -219,17 +220,18 @@ def all_speeds(model, ways, machine, waters: int, console: Console) -> dict[str,
         context.setPositions(settled * ANGSTROM_TO_NM)
         openmm.LocalEnergyMinimizer.minimize(context, 100.0, 20)
         context.setVelocitiesToTemperature(TEMPERATURE, 1)
-        integrator.step(round(200 / way.outer))
+        each = steps_per_outer(integrator)
+        integrator.step(round(200 / way.outer) * each)
         steps = max(2, round(6400 / waters * 8 / way.outer))
-        runs.append((way, context, steps, []))
+        runs.append((way, context, steps, each, []))
     for _ in range(ROUNDS):
-        for way, context, steps, found in runs:
+        for way, context, steps, each, found in runs:
             begin = time.perf_counter()
-            context.getIntegrator().step(steps)
+            context.getIntegrator().step(steps * each)
             context.getState(positions=True)
             took = time.perf_counter() - begin
             found.append(steps * way.outer * 1e-6 * 86400 / took)
-    return {way.name: statistics.median(found) for way, _, _, found in runs}
+    return {way.name: statistics.median(found) for way, *_, found in runs}
 
 
 # -- report -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from openmm_innff.errors import InnffError
     from openmm_innff.integrators import mts_langevin_integrator, mts_nve_integrator
+    from openmm_innff.middle import mts_middle_integrator
     from openmm_innff.model import Model, load_model
     from openmm_innff.system import create_system
 
@@ -23,6 +24,7 @@ __all__ = [
     "create_system",
     "load_model",
     "mts_langevin_integrator",
+    "mts_middle_integrator",
     "mts_nve_integrator",
 ]
 
@@ -32,6 +34,7 @@ _HOME = {
     "create_system": "system",
     "load_model": "model",
     "mts_langevin_integrator": "integrators",
+    "mts_middle_integrator": "middle",
     "mts_nve_integrator": "integrators",
 }
 

@@ -43,8 +43,8 @@ NOISE_PS = 0.004
 class MTSMiddleIntegrator(openmm.CompoundIntegrator):
     """Multiple time steps, of which a step is an inner one.
 
-    Made by :func:`mts_middle_integrator`. A copy, or what is read from XML, is a plain
-    CompoundIntegrator, whose step is an outer one of the same dynamics.
+    Made by :func:`mts_middle_integrator`. What is read from its XML is a plain CompoundIntegrator,
+    whose step is an outer one of the same dynamics.
 
     Parameters
     ----------
@@ -86,6 +86,19 @@ class MTSMiddleIntegrator(openmm.CompoundIntegrator):
         """Return the inner step."""
         return self._inner_ps
 
+    def setTemperature(self, temperature: unit.Quantity | float) -> None:
+        """Set the temperature (K, or with a unit)."""
+        kT = BOLTZMANN_KJ_PER_MOL_K * positive("temperature", temperature, unit.kelvin)
+        self._set("kT", kT)
+
+    def setFriction(self, friction: unit.Quantity | float) -> None:
+        """Set the friction (1/ps, or with a unit)."""
+        self._set("friction", positive("friction", friction, PER_PICOSECOND))
+
+    def _set(self, name: str, value: float) -> None:
+        for kind in (self.WHOLE, self.KICK, self.NOISE):
+            self.getIntegrator(kind).setGlobalVariableByName(name, value)
+
     def step(self, steps: int) -> None:
         """Advance by a number of inner steps.
 
@@ -106,8 +119,13 @@ class MTSMiddleIntegrator(openmm.CompoundIntegrator):
                 steps -= count
                 self._done = (self._done + count) % len(self._kinds)
         finally:
-            # Whoever steps a copy gets whole outer steps, and kinetic energies are right.
+            # What is read from XML makes whole outer steps; and kinetic energies are right.
             self.setCurrentIntegrator(self.WHOLE)
+
+
+def steps_per_outer(integrator: openmm.Integrator) -> int:
+    """Return how many steps of any integrator of this package make up an outer one."""
+    return integrator.inner_steps if isinstance(integrator, MTSMiddleIntegrator) else 1
 
 
 def mts_middle_integrator(
@@ -193,9 +211,11 @@ def noise_places(n: int, inner: float) -> list[int]:
     inner
         Their length in ps.
     """
+    if n == 1:
+        return [0]
     count = max(1, min(n - 1, math.ceil(n * inner / NOISE_PS - 1e-6)))
     first = [max(1, int((k + 0.5) * n / count)) for k in range((count + 1) // 2)]
-    return sorted({*first, *(n - 1 - k for k in first[: count // 2])} - {0}) or [0]
+    return sorted({*first, *(n - 1 - k for k in first[: count // 2])} - {0})
 
 
 def _add_inner_step(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import openmm
     from openmm import app, unit
 
+    from openmm_innff.middle import MTSMiddleIntegrator
+
 SUFFIX = ".innff"
 _HYDROGEN = 1.008  # amu
 
@@ -87,8 +89,10 @@ class Model:
         friction: "unit.Quantity | float",
         outer_step: "unit.Quantity | float | None" = None,
         inner_step: "unit.Quantity | float | None" = None,
+        *,
+        middle: bool = False,
         **options: Any,
-    ) -> "openmm.CustomIntegrator":
+    ) -> "openmm.CustomIntegrator | MTSMiddleIntegrator":
         """Return a multiple-time-step Langevin integrator.
 
         Parameters
@@ -99,8 +103,11 @@ class Model:
         outer_step, inner_step : Quantity, or float in ps
             By default the steps that were found safe for this model, with hydrogens of the mass
             that they have in the System, and with the friction of vibrations that belongs to them.
+        middle : bool
+            Take `middle.mts_middle_integrator`, which is quicker and of which a step is an inner
+            one, instead of `integrators.mts_langevin_integrator`, of which a step is an outer one.
         **options
-            Further arguments of `integrators.mts_langevin_integrator`.
+            Further arguments of that function.
 
         Raises
         ------
@@ -109,6 +116,7 @@ class Model:
         """
         from openmm_innff.forces.factory import PLAIN
         from openmm_innff.integrators import mts_langevin_integrator
+        from openmm_innff.middle import mts_middle_integrator
         from openmm_innff.units import FS_TO_PS
 
         if outer_step is None or inner_step is None:
@@ -129,9 +137,8 @@ class Model:
             options.setdefault("vibrational_friction", safe.vibrational_friction)
             outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
             inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
-        return mts_langevin_integrator(
-            system, temperature, friction, outer_step, inner_step, **options
-        )
+        make = mts_middle_integrator if middle else mts_langevin_integrator
+        return make(system, temperature, friction, outer_step, inner_step, **options)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model to a file."""

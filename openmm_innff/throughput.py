@@ -9,7 +9,7 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
-from openmm_innff.integrators import mts_langevin_integrator
+from openmm_innff.middle import mts_middle_integrator, steps_per_outer
 from openmm_innff.units import FS_TO_PS
 
 SINGLE_STEPS_FS = (0.5, 1.0)
@@ -141,7 +141,7 @@ def _schemes(
         return _Scheme(
             f"multiple time steps, {outer_step_fs:g} fs slow and {step_fs:g} fs fast",
             outer_step_fs,
-            lambda system: mts_langevin_integrator(
+            lambda system: mts_middle_integrator(
                 system,
                 temperature,
                 friction,
@@ -171,7 +171,8 @@ def _steps_of(context: openmm.Context, seconds: float) -> int:
 
 def _timed(context: openmm.Context, steps: int) -> float:
     began = time.perf_counter()
-    context.getIntegrator().step(steps)
+    integrator = context.getIntegrator()
+    integrator.step(steps * steps_per_outer(integrator))
     context.getState(positions=True)  # a GPU answers when its work is done
     return time.perf_counter() - began
 
@@ -190,9 +191,10 @@ def _counts(system: openmm.System, scheme: _Scheme) -> tuple[float, float]:
     context = openmm.Context(probe, scheme.make(probe), platform)
     context.setPositions(np.zeros((system.getNumParticles(), 3)))
     steps = max(1, round(_COUNTED_PS / (scheme.step_fs * FS_TO_PS)))
-    context.getIntegrator().step(1)  # the first step has one evaluation more
+    integrator = context.getIntegrator()
+    integrator.step(steps_per_outer(integrator))  # the first step may have one evaluation more
     before = [counter.calls for counter in counters]
-    context.getIntegrator().step(steps)
+    integrator.step(steps * steps_per_outer(integrator))
     length_ps = steps * scheme.step_fs * FS_TO_PS
     fast, slow = (c.calls - b for c, b in zip(counters, before, strict=True))
     return fast / length_ps, slow / length_ps

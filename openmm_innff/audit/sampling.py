@@ -10,6 +10,7 @@ from openmm import unit
 
 from openmm_innff.audit.probe import Probe, energy_force_curvature
 from openmm_innff.errors import SimulationError
+from openmm_innff.middle import steps_per_outer
 from openmm_innff.units import (
     AMU_A2_PER_FS2_TO_EV,
     ANGSTROM_TO_NM,
@@ -134,7 +135,7 @@ def sample_run(
     for k in range(max(2, round(length_ps / (sample_fs * FS_TO_PS)))):
         try:
             for _ in range(per_sample):
-                integrator.step(every)
+                integrator.step(every * steps_per_outer(integrator))
                 now = context.getState(velocities=True).getVelocities(asNumpy=True)._value
                 velocities.append((now * NM_TO_ANGSTROM * FS_TO_PS).astype(np.float32))
         except openmm.OpenMMException as error:

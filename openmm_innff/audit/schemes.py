@@ -7,7 +7,7 @@ from typing import Protocol
 import openmm
 
 from openmm_innff.errors import ConfigError
-from openmm_innff.integrators import mts_langevin_integrator
+from openmm_innff.middle import mts_middle_integrator
 from openmm_innff.units import FS_TO_PS
 
 
@@ -38,7 +38,7 @@ def _langevin(
     seed: int,
     vibrational_friction: float = 0.0,
 ) -> openmm.Integrator:
-    return mts_langevin_integrator(
+    return mts_middle_integrator(
         system,
         temperature,
         friction,

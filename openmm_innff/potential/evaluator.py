@@ -1,5 +1,6 @@
 """Energy and forces for molecular dynamics, with neighbour lists that are kept and reused."""
 
+import copy
 import uuid
 from collections.abc import Sequence
 
@@ -65,7 +66,9 @@ class ComponentEvaluator(Listed):
         self.unknown = dynamics.UNKNOWN
         shape, core = shape_of(component), core_of(component)
         with torch.no_grad():
-            self.folded = [p.contiguous().clone() for p in fold(component)]
+            # In double: rounded to single, they do not depend on the number of threads.
+            exact = fold(copy.deepcopy(component).double())
+            self.folded = [p.to(component.scale.dtype).contiguous() for p in exact]
         self.core = [] if core is None else [t.clone() for t in core]
         self.all_species = species.clone()
         self.sizes: list[int] = list(shape[:6])

@@ -67,7 +67,7 @@ class Schedule:
     Parameters
     ----------
     step_fs
-        Step of the integrator (the outer one).
+        Step of the integrator.
     block_steps
         Steps between two rows of the table.
     checkpoint_blocks

@@ -28,7 +28,7 @@ from openmm_innff.simulation.results import (
     make_report,
     save_speeds,
 )
-from openmm_innff.simulation.start import Setup, resolve_files, set_up, start
+from openmm_innff.simulation.start import Setup, inner_count, resolve_files, set_up, start
 from openmm_innff.throughput import SINGLE_STEPS_FS, Speed, measure_speeds
 
 REPORT = "report.html"
@@ -82,6 +82,8 @@ def run(
         model = model or load_model(config.model)
         machine = prepare_machine(config.platform, config.precision)
         _announce(console, config, model, machine, folder, checkpoint)
+        if config.threads:  # now, since the start depends on it too
+            torch.set_num_threads(config.threads)
         setup = set_up(config, model, settle=checkpoint is None)
         context = openmm.Context(
             setup.system, setup.integrator(config), machine.platform, machine.properties
@@ -108,7 +110,7 @@ def _simulate(
     checkpoint: Checkpoint | None,
     console: Console,
 ) -> None:
-    schedule = make_schedule(config, setup.steps.outer_fs)
+    schedule = make_schedule(config, setup.steps.outer_fs, inner_count(setup.steps))
     guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom)
     engine = Engine(context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint)
     stop, display = StopRequest(), Display(console, schedule)
@@ -129,22 +131,23 @@ def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> Ru
     The number of threads orders the terms of sums, so it belongs to what is repeated exactly.
     """
     if config.threads:
-        torch.set_num_threads(config.threads)
         return config
     config = dataclasses.replace(config, threads=choose_threads(context))
     write_recipe(config, folder / RECIPE)
     return config
 
 
-def make_schedule(config: RunConfig, outer_fs: float) -> Schedule:
-    """Count a recipe's times in steps, rounded to whole steps and blocks.
+def make_schedule(config: RunConfig, outer_fs: float, inner: int) -> Schedule:
+    """Count a recipe's times in inner steps, rounded to whole outer steps and blocks.
 
     Parameters
     ----------
     config
         The recipe.
     outer_fs
-        Step of the integrator, fs.
+        Outer step, fs.
+    inner
+        Inner steps in it.
     """
     block_steps = max(1, round(config.report_every_fs / outer_fs))
     block_ps = block_steps * outer_fs * 1e-3
@@ -156,7 +159,8 @@ def make_schedule(config: RunConfig, outer_fs: float) -> Schedule:
     if config.equilibration_ps > 0:
         friction = config.equilibration_friction_per_ps
         stages.insert(0, Stage("equilibration", blocks(config.equilibration_ps), friction, False))
-    return Schedule(outer_fs, block_steps, blocks(config.checkpoint_every_ps), tuple(stages))
+    checkpoint = blocks(config.checkpoint_every_ps)
+    return Schedule(outer_fs / inner, inner * block_steps, checkpoint, tuple(stages))
 
 
 def _speeds(

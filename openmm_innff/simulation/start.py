@@ -16,7 +16,7 @@ from openmm import app, unit
 
 from openmm_innff.boxes import settle_classically, water_box
 from openmm_innff.errors import ConfigError, SimulationError
-from openmm_innff.integrators import mts_langevin_integrator
+from openmm_innff.middle import MTSMiddleIntegrator, mts_middle_integrator
 from openmm_innff.model import Model
 from openmm_innff.modelfile import SafeSteps
 from openmm_innff.recipe import RunConfig
@@ -26,7 +26,7 @@ _MINIMISE_STEPS = 100
 _MINIMISE_TOLERANCE = 50.0
 """Root-mean-square force at which minimisation ends, kJ/mol/nm."""
 
-_BAROSTAT_STEPS = 25
+_BAROSTAT_STEPS = 25  # outer ones
 _HYDROGEN = 1.008
 
 
@@ -54,7 +54,7 @@ class Setup:
     steps: SafeSteps
     fingerprint: str
 
-    def integrator(self, config: RunConfig) -> openmm.CustomIntegrator:
+    def integrator(self, config: RunConfig) -> MTSMiddleIntegrator:
         """Make a new integrator.
 
         Parameters
@@ -62,7 +62,7 @@ class Setup:
         config
             With temperature, friction and seed.
         """
-        return mts_langevin_integrator(
+        return mts_middle_integrator(
             self.system,
             config.temperature_K,
             config.friction_per_ps,
@@ -99,11 +99,18 @@ def set_up(config: RunConfig, model: Model, settle: bool) -> Setup:
     )
     if config.pressure_bar is not None:
         barostat = openmm.MonteCarloBarostat(
-            config.pressure_bar * unit.bar, config.temperature_K * unit.kelvin, _BAROSTAT_STEPS
+            config.pressure_bar * unit.bar,
+            config.temperature_K * unit.kelvin,
+            _BAROSTAT_STEPS * inner_count(steps),
         )
         barostat.setRandomNumberSeed(config.seed + 1)
         system.addForce(barostat)
     return Setup(topology, positions, system, steps, _fingerprint(model))
+
+
+def inner_count(steps: SafeSteps) -> int:
+    """Return the number of inner steps in an outer one."""
+    return round(steps.outer_fs / steps.inner_fs)
 
 
 def choose_steps(config: RunConfig, model: Model) -> SafeSteps:

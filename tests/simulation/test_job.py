@@ -162,11 +162,12 @@ def test_steps_must_come_from_somewhere(tmp_path: Path, model: Model) -> None:
 
 
 def test_schedule_is_in_whole_steps() -> None:
-    schedule = make_schedule(_config(report_every_fs=20.0, checkpoint_every_ps=1.0), 3.0)
-    assert schedule.block_steps == 7
+    schedule = make_schedule(_config(report_every_fs=20.0, checkpoint_every_ps=1.0), 3.0, 2)
+    assert schedule.block_steps == 14
+    assert schedule.step_fs == 1.5
     assert schedule.checkpoint_blocks == 48
     assert [stage.blocks for stage in schedule.stages] == [2, 5]
-    assert len(make_schedule(_config(equilibration_ps=0.0), 1.0).stages) == 1
+    assert len(make_schedule(_config(equilibration_ps=0.0), 1.0, 2).stages) == 1
 
 
 def test_platforms() -> None:
