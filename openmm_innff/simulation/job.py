@@ -126,7 +126,7 @@ def _simulate(
 
 
 def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> RunConfig:
-    """Use the recipe's threads; without any, choose a number and keep it for resuming.
+    """If the recipe does not say how many threads, choose a number and keep it for resuming.
 
     The number of threads orders the terms of sums, so it belongs to what is repeated exactly.
     """
