@@ -112,7 +112,7 @@ def fit_linear(component: Bonded, sample: list[Batch], energy_weight: float = 0.
     Parameters
     ----------
     component : Bonded
-        Its products are left as they are, without an effect at first.
+        Its products are left as they are.
     sample : list of Batch
         Some frames of the training data.
     energy_weight : float
@@ -121,14 +121,17 @@ def fit_linear(component: Bonded, sample: list[Batch], energy_weight: float = 0.
     columns = []
     linear = [component.bonds, component.angles, component.pairs]
     for parameter in linear:
+        parameter.zero_()
+    rest = _labels(component, sample, energy_weight)
+    for parameter in linear:
         flat = parameter.view(-1)
         for k in range(len(flat)):
             flat[k] = 1.0
-            columns.append(_labels(component, sample, energy_weight))
+            columns.append(_labels(component, sample, energy_weight) - rest)
             flat[k] = 0.0
     if not columns:
         return
-    design, wanted = torch.stack(columns, 1), _labels(None, sample, energy_weight)
+    design, wanted = torch.stack(columns, 1), _labels(None, sample, energy_weight) - rest
     normal = design.T @ design
     # Where data are missing, a function goes on as a parabola.
     rough = torch.block_diag(*(third_differences(p.shape[1]) for p in linear for _ in p))
