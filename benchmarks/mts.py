@@ -258,7 +258,7 @@ COLUMNS = {
 
 def report(ways, biases, speeds, facts) -> str:
     sizes = list(speeds)
-    heads = [f"ns/day, {3 * n} atoms | x" for n in sizes]
+    heads = [f"ns/day, {3 * n} atoms | s/ps | x" for n in sizes]
     lines = [
         "# Speed and bias of multiple time steps",
         "",
@@ -271,13 +271,14 @@ def report(ways, biases, speeds, facts) -> str:
         f" card says so, everything has {FRICTION:g}/ps besides.",
         "",
         "| way | " + " | ".join([*heads, *COLUMNS.values()]) + " |",
-        "| --- |" + " ---: |" * (2 * len(sizes) + len(COLUMNS)),
+        "| --- |" + " ---: |" * (3 * len(sizes) + len(COLUMNS)),
     ]
     for way in ways:
         cells = []
         for n in sizes:
             speed = speeds[n][way.name]
-            cells += [f"{speed:.3g}", f"{speed / speeds[n][REFERENCE]:.2f}"]
+            seconds = 86.4 / speed  # for one ps
+            cells += [f"{speed:.3g}", f"{seconds:.3g}", f"{speed / speeds[n][REFERENCE]:.2f}"]
         for group in COLUMNS:
             mean = worst(biases[way.name], group)
             cells.append("exploded" if mean is None else f"{mean.value:+.1f} ± {mean.error:.1f}")
