@@ -1,7 +1,7 @@
 """What multiple time steps gain: speed and bias of ways to integrate the same model, in one run.
 
     python benchmarks/mts.py                                # the shipped model, about half an hour
-    python benchmarks/mts.py --steps 1/6 --heavy-steps 2/10   # inner/outer in fs, not the card's
+    python benchmarks/mts.py --steps 1/6 1/8 --heavy-steps 2/10  # inner/outer in fs, not the card's
     python benchmarks/mts.py --resume                         # keep the runs that are finished
 
 Bias: 64 waters, Langevin dynamics from the same start, against a run of twice the length with a
@@ -98,8 +98,9 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="water-pbe0", help="shipped model or file")
-    parser.add_argument("--steps", type=pair, metavar="IN/OUT", help="fs; default: the card's")
-    parser.add_argument("--heavy-steps", type=pair, metavar="IN/OUT", help="for heavy hydrogen")
+    steps: dict[str, Any] = {"type": pair, "nargs": "+", "metavar": "IN/OUT"}
+    parser.add_argument("--steps", **steps, help="fs; default: the card's")
+    parser.add_argument("--heavy-steps", **steps, help="for heavy hydrogen")
     parser.add_argument("--waters", type=int, nargs="+", default=[64, 512], help="of the timings")
     parser.add_argument("--length", type=float, default=50.0, help="ps for each bias")
     parser.add_argument("--threads", type=int, default=1)
@@ -125,16 +126,15 @@ def all_ways(model: Any, arguments: argparse.Namespace) -> list[Way]:
         safe = model.card.steps_for(mass)
         if safe is None and given is None:
             raise SystemExit(f"no safe steps in the card for hydrogen of {mass} amu: give them")
-        inner, outer = given or (safe.inner_fs, safe.outer_fs)
         mollified = safe.mollified if safe else bool(model.card.hydrogen_bond_lengths)
         scheme = COLOURED if safe is None or safe.vibrational_friction else DEFAULT
         kind = "mollified impulses" if mollified else "impulses"
         heavy = ", heavy hydrogen" if mass == HEAVY else ""
         if mass == HEAVY:
             ways.append(Way("single step, 2 fs, heavy hydrogen", HEAVY, 2.0, 2.0))
-        ways.append(
-            Way(f"{kind}, {inner:g} / {outer:g} fs{heavy}", mass, inner, outer, scheme, mollified)
-        )
+        for inner, outer in given or [(safe.inner_fs, safe.outer_fs)]:
+            name = f"{kind}, {inner:g} / {outer:g} fs{heavy}"
+            ways.append(Way(name, mass, inner, outer, scheme, mollified))
     return ways
 
 

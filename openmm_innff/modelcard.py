@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from openmm_innff.modelfile import ModelCard, SafeSteps, parameter_count
-from openmm_innff.potential import Potential
+from openmm_innff.potential import BondedConfig, ComponentConfig, Potential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
     rows = {
         "description": card.description,
         "elements": " ".join(potential.elements),
+        "fast part": _fast(potential.config.fast),
         "cutoffs": f"fast {potential.cutoff('fast')} A, slow {potential.cutoff('slow')} A",
         "parameters": f"{count['total']} (fast {count['fast']}, slow {count['slow']})",
         "bonds of hydrogen": ", ".join(
@@ -42,6 +43,12 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
         _table("Valid range", card.valid_range),
         _table("Training", card.training),
     )
+
+
+def _fast(config: ComponentConfig | BondedConfig) -> str:
+    if isinstance(config, BondedConfig):
+        return f"bonds, angles and contacts; knows {', '.join(config.environments)}"
+    return "densities of neighbours"
 
 
 def _steps(card: ModelCard) -> str:
