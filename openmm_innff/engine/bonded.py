@@ -3,8 +3,6 @@
 import ctypes
 from ctypes import c_double, c_int64, c_void_p
 
-from torch import Tensor
-
 from openmm_innff.engine.compiled import needed
 from openmm_innff.engine.library import address
 from openmm_innff.engine.parameters import TermIndex
@@ -21,12 +19,15 @@ class CFunctions(ctypes.Structure):
     )
 
 
+_USED = [name for name in TermIndex._fields if name != "species"]
+
+
 class CTopology(ctypes.Structure):
     """Bonds and angles."""
 
     _fields_ = (
         *((name, c_int64) for name in ("kinds", "bonds", "bends")),
-        *((name, c_void_p) for name in TermIndex._fields if name != "species"),
+        *((name, c_void_p) for name in _USED),
         ("modes", c_int64),
         ("cutoff", c_double),
     )
@@ -52,8 +53,7 @@ class CompiledBonded:
         self._library = needed()
         rows = [t.detach().double().contiguous() for t in functions]
         given = CFunctions(*rows[0].shape, *map(address, rows))
-        arrays: list[Tensor] = [t.contiguous() for t in index._replace(species=index.pair_rows)]
-        del arrays[TermIndex._fields.index("species")]
+        arrays = [getattr(index, name).contiguous() for name in _USED]
         sizes = (len(index.pair_rows), len(index.bond_rows), len(index.angles))
         topology = CTopology(*sizes, *map(address, arrays), modes, cutoff)
         self.handle = self._library.bonded_create(ctypes.byref(given), ctypes.byref(topology))

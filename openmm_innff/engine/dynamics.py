@@ -126,20 +126,20 @@ class Dynamics:
         return fault or "positions, box: the compiled engine can't use them"
 
 
-_KEPT: dict[str, Any] = {}
+_KEPT: dict[str, Dynamics] = {}
 """By key, the one used last at the end."""
 _MOST = 64
 _ON_CUDA: dict[str, Any] = {}
 
 
-def keep(key: str, made: Any) -> None:
+def keep(key: str, made: Dynamics) -> None:
     """Keep the compiled object of a key; forget the one not used for longest if there are many."""
     _KEPT.setdefault(key, made)
     while len(_KEPT) > _MOST:
         del _KEPT[next(iter(_KEPT))]
 
 
-def find(key: str) -> Any:
+def find(key: str) -> Dynamics | None:
     """Return the compiled object of a key; None if this process has none."""
     found = _KEPT.pop(key, None)
     if found is not None:

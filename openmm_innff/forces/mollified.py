@@ -99,7 +99,7 @@ class MollifiedEvaluator(nn.Module):
 
 
 class DirectMollified:
-    """The same for compiled components, without torch: small systems are five times quicker.
+    """The same for compiled components, without torch, whose calls cost more than the work.
 
     Parameters
     ----------

@@ -9,7 +9,6 @@ from openmm_innff.engine import dynamics
 from openmm_innff.engine.bonded import CompiledBonded
 from openmm_innff.engine.library import library
 from openmm_innff.engine.parameters import TermIndex, Terms
-from openmm_innff.neighbors import geometry_fault
 from openmm_innff.nn.functions import Functions
 from openmm_innff.potential.bonded import Bonded, energies_and_forces
 from openmm_innff.potential.listed import Listed
@@ -37,8 +36,7 @@ class BondedEvaluator(Listed):
     def __init__(
         self, component: Bonded, index: TermIndex, periodic: bool, skin: float, engine: str
     ) -> None:
-        super().__init__(len(index.species), periodic, skin)
-        self.cutoff = component.cutoff
+        super().__init__(len(index.species), periodic, component.cutoff, skin)
         self.modes = component.config.modes
         with torch.no_grad():
             self.functions = Functions(*(t.detach().clone() for t in component.functions()))
@@ -59,9 +57,7 @@ class BondedEvaluator(Listed):
             Box vectors as rows, in angstrom.
         """
         if self.is_stale(positions, box):
-            fault = self.shape_fault(positions)
-            if len(fault) == 0:
-                fault = geometry_fault(positions, box, self.periodic, self.cutoff)
+            fault = self.fault(positions, box)
             if len(fault) > 0:
                 return positions.new_zeros([]), torch.zeros_like(positions), fault
             self.terms = self.find(positions, box)

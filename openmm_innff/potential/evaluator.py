@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from openmm_innff.engine import dynamics  # it registers innff::evaluate
 from openmm_innff.engine.library import library
-from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
+from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.folded import core_of, fold, shape_of
 from openmm_innff.potential.listed import Listed
@@ -48,9 +48,8 @@ class ComponentEvaluator(Listed):
     def __init__(
         self, component: Component, species: Tensor, periodic: bool, skin: float, engine: str
     ) -> None:
-        super().__init__(len(species), periodic, skin)
+        super().__init__(len(species), periodic, component.cutoff, skin)
         self.component = component
-        self.cutoff = component.cutoff
         order = torch.argsort(species, stable=True)
         self.register_buffer("order", order)
         self.register_buffer("species", species[order])
@@ -101,9 +100,7 @@ class ComponentEvaluator(Listed):
                     energy, forces, fault = torch.ops.innff.evaluate(positions, box, self.key)
             return energy, forces, fault
         if self.is_stale(positions, box):
-            fault = self.shape_fault(positions)
-            if len(fault) == 0:
-                fault = geometry_fault(positions, box, self.periodic, self.cutoff)
+            fault = self.fault(positions, box)
             if len(fault) > 0:
                 return positions.new_zeros([]), torch.zeros_like(positions), fault
             self._rebuild(positions, box)

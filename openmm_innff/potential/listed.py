@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from openmm_innff.neighbors import geometry_fault
+
 
 class Listed(nn.Module):
     """Remembers where the atoms were when a list was made.
@@ -11,23 +13,26 @@ class Listed(nn.Module):
     ----------
     atoms : int
     periodic : bool
+    cutoff : float
+        In angstrom.
     skin : float
         Extra range of the list in angstrom.
     """
 
-    def __init__(self, atoms: int, periodic: bool, skin: float) -> None:
+    def __init__(self, atoms: int, periodic: bool, cutoff: float, skin: float) -> None:
         super().__init__()
         self.n_atoms = atoms
         self.periodic = periodic
+        self.cutoff = cutoff
         self.skin = skin
         self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
         self.list_box = torch.zeros(3, 3, dtype=torch.float64)
 
-    def shape_fault(self, positions: Tensor) -> str:
-        """Say that there are more or fewer atoms than expected; empty if not."""
+    def fault(self, positions: Tensor, box: Tensor) -> str:
+        """Say what is wrong with the number of atoms, their positions or the box, if anything."""
         wanted, found = self.n_atoms, positions.shape
         if found == (wanted, 3):
-            return ""
+            return geometry_fault(positions, box, self.periodic, self.cutoff)
         return f"positions: wanted shape ({wanted}, 3), found ({found[0]}, {found[1]})"
 
     def is_stale(self, positions: Tensor, box: Tensor) -> bool:
