@@ -9,7 +9,13 @@ from torch import Tensor
 
 from openmm_innff.engine.compiled import needed, pair_system
 from openmm_innff.engine.library import address, threads
-from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+from openmm_innff.engine.parameters import (
+    INTEGERS,
+    CoreTables,
+    FoldedLayer,
+    FoldedParameters,
+    Shape,
+)
 from openmm_innff.neighbors import PairList
 
 
@@ -17,8 +23,8 @@ class CShape(ctypes.Structure):
     """Sizes of a component."""
 
     _fields_ = (
-        *((name, c_int64) for name in Shape._fields[:6]),
-        *((name, c_double) for name in Shape._fields[6:]),
+        *((name, c_int64) for name in Shape._fields[:INTEGERS]),
+        *((name, c_double) for name in Shape._fields[INTEGERS:]),
     )
 
 
@@ -26,6 +32,12 @@ class CParameters(ctypes.Structure):
     """Where the folded parameters, or their gradients, lie."""
 
     _fields_ = tuple((name, c_void_p) for name in FoldedParameters._fields)
+
+
+class CLayer(ctypes.Structure):
+    """Where the folded parameters of a second layer lie."""
+
+    _fields_ = tuple((name, c_void_p) for name in FoldedLayer._fields)
 
 
 class CCore(ctypes.Structure):
@@ -69,10 +81,18 @@ class CompiledComponent:
 
     def set_parameters(self, parameters: FoldedParameters) -> None:
         """Take (a copy of) parameters."""
-        self._check(parameters)
+        self._check(parameters, self._sizes())
         kept = [p.detach().contiguous() for p in parameters]
         structure = CParameters(*map(address, kept))
         self._library.call("set_parameters", self.handle, ctypes.byref(structure))
+
+    def set_layer(self, layer: FoldedLayer, readout: FoldedParameters) -> None:
+        """Take (a copy of) the parameters of the second layer, for which there is no `backward`."""
+        self._check(layer, self._layer_sizes())
+        self._check(readout, [(0,), *self._sizes()[1:]])
+        kept = [[p.detach().contiguous() for p in parameters] for parameters in (layer, readout)]
+        structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
+        self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
 
     def forward(self, positions: Tensor, pairs: PairList, species: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies (N,) in eV and forces (N, 3) in eV/angstrom, float64.
@@ -138,10 +158,21 @@ class CompiledComponent:
             (z, p // 2),
         ]
 
-    def _check(self, parameters: FoldedParameters) -> None:
-        for name, tensor, size in zip(
-            FoldedParameters._fields, parameters, self._sizes(), strict=True
-        ):
+    def _layer_sizes(self) -> list[tuple[int, ...]]:
+        s = self.shape
+        z, f, k = s.species, s.messages, s.channels
+        return [
+            (7, z * s.nodes, f),
+            (z, 6 * k, f),
+            (z, s.projections, f),
+            (z, k, f),
+            *((z, paths * f + k, k) for paths in (2, 3, 2)),
+        ]
+
+    def _check(
+        self, parameters: FoldedParameters | FoldedLayer, sizes: list[tuple[int, ...]]
+    ) -> None:
+        for name, tensor, size in zip(parameters._fields, parameters, sizes, strict=True):
             if tensor.dtype != self.dtype or tensor.shape != size:
                 raise ValueError(
                     f"{name}: wanted {self.dtype} of shape {size}, "

@@ -19,7 +19,7 @@ from torch import Tensor
 from openmm_innff.engine.compiled import needed
 from openmm_innff.engine.component import CompiledComponent
 from openmm_innff.engine.library import address, threads
-from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+from openmm_innff.engine.parameters import CoreTables, FoldedLayer, FoldedParameters, Shape
 from openmm_innff.neighbors import geometry_fault
 
 FloatArray = NDArray[np.float64]
@@ -163,7 +163,8 @@ def prepare(
     ----------
     key : str
     parameters, core : list of Tensor
-        The fields of `FoldedParameters` and of `CoreTables`; the latter may be empty.
+        The fields of `FoldedParameters`, and with a second layer those of `FoldedLayer` and of its
+        readout; the fields of `CoreTables`, or none.
     species : Tensor, shape (N,), int64
     sizes, lengths : list
         The fields of `Shape`, and the skin.
@@ -172,10 +173,13 @@ def prepare(
         "cpu", or the CUDA device that the positions are on.
     """
     shape = Shape(*sizes, *lengths[:-1])
-    folded = FoldedParameters(*parameters)
+    first = len(FoldedParameters._fields)
+    folded, deeper = FoldedParameters(*parameters[:first]), parameters[first:]
     tables = CoreTables(*core) if core else None
     try:
         if device != "cpu":
+            if deeper:
+                return "engine: the compiled engine has no second layer on CUDA; use 'torch'"
             from openmm_innff.engine.cuda_evaluator import CudaEvaluator
 
             where = torch.device(device)
@@ -185,6 +189,9 @@ def prepare(
             return ""
         component = CompiledComponent(shape, tables, folded.weights.dtype)
         component.set_parameters(folded)
+        if deeper:
+            layer = len(FoldedLayer._fields)
+            component.set_layer(FoldedLayer(*deeper[:layer]), FoldedParameters(*deeper[layer:]))
         keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)

@@ -11,10 +11,14 @@ class Shape(NamedTuple):
     Attributes
     ----------
     species, l_max, nodes, channels, projections, intervals : int
+    messages : int
+        Passed to a second layer; 0: there is none.
     cutoff, warp : float
         In angstrom.
     bound : float
         Of the soft-clipped projections.
+    message_cutoff : float
+        In angstrom.
     """
 
     species: int
@@ -23,9 +27,15 @@ class Shape(NamedTuple):
     channels: int
     projections: int
     intervals: int
+    messages: int
     cutoff: float
     warp: float
     bound: float
+    message_cutoff: float
+
+
+INTEGERS = 7
+"""The first fields of a `Shape` are integers, the others lengths."""
 
 
 class FoldedParameters(NamedTuple):
@@ -40,6 +50,7 @@ class FoldedParameters(NamedTuple):
     Attributes
     ----------
     nodal_values : Tensor, shape (species, l_max + 1, species * nodes, channels)
+        Empty in a second layer.
     mean : Tensor, shape (species, inputs)
         A constant: no gradient reaches it.
     weights : Tensor, shape (species, inputs, projections)
@@ -58,6 +69,28 @@ class FoldedParameters(NamedTuple):
     table: Tensor
     single: Tensor
     paired: Tensor
+
+
+class FoldedLayer(NamedTuple):
+    """The second layer with all factors multiplied out; paths are those of `nn.messages`.
+
+    Attributes
+    ----------
+    radial : Tensor, shape (paths, species * nodes, messages)
+    from_inputs : Tensor, shape (species, inputs, messages)
+        Of the invariants less their mean.
+    from_functions : Tensor, shape (species, projections, messages)
+    from_vectors : Tensor, shape (species, channels, messages)
+    mixing_0, mixing_1, mixing_2 : Tensor, shape (species, (2, 3, 2) * messages + channels, channels)
+    """
+
+    radial: Tensor
+    from_inputs: Tensor
+    from_functions: Tensor
+    from_vectors: Tensor
+    mixing_0: Tensor
+    mixing_1: Tensor
+    mixing_2: Tensor
 
 
 class CoreTables(NamedTuple):

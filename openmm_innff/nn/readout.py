@@ -66,14 +66,19 @@ class Readout(nn.Module):
         numbers = torch.arange(functions).reshape(species, projections)
         self.register_buffer("functions", numbers, persistent=False)
 
-    def forward(self, invariants: Tensor, counts: list[int]) -> Tensor:
-        """Return energies, shape (n,), of atoms sorted by species.
+    def forward(self, invariants: Tensor, counts: list[int]) -> tuple[Tensor, Tensor]:
+        """Return energies, shape (n,), of atoms sorted by species, and the interpolants' values.
 
         Parameters
         ----------
         invariants : Tensor, shape (n, inputs)
         counts : list of int
             Atoms of each species.
+
+        Returns
+        -------
+        energies : Tensor, shape (n,)
+        functions : Tensor, shape (n, projections)
         """
         scale = self.inverse_deviation * self.input_factor
         weights = torch.cat([self.projection, self.linear.unsqueeze(-1)], -1) * scale.unsqueeze(-1)
@@ -86,12 +91,22 @@ class Readout(nn.Module):
         species = torch.repeat_interleave(repeats, output_size=invariants.shape[0])
         inner, linear = columns.split([2 * self.pairs, 1], 1)
         inner = inner + self.bias.index_select(0, species)
-        return linear.squeeze(1) + self._learned(inner, species) * self.output_factor
+        f = self._functions(inner, species)
+        return linear.squeeze(1) + self._learned(f, species) * self.output_factor, f
 
-    def _learned(self, inner: Tensor, species: Tensor) -> Tensor:
+    def normalised(self, invariants: Tensor, counts: list[int]) -> Tensor:
+        """Return the invariants with zero mean and unit size, shape (n, inputs)."""
+        parts: list[Tensor] = []
+        for z, part in enumerate(invariants.split(counts)):
+            parts.append((part - self.mean[z]) * self.inverse_deviation[z])
+        return torch.cat(parts)
+
+    def _functions(self, inner: Tensor, species: Tensor) -> Tensor:
         grid = (soft_clip(inner, self.bound) + self.bound) * self.grid_density
         functions = self.functions.index_select(0, species)
-        f = interpolate(self.nodal_values, functions, grid)
+        return interpolate(self.nodal_values, functions, grid)
+
+    def _learned(self, f: Tensor, species: Tensor) -> Tensor:
         left, right = f.split(self.pairs, 1)
         products = left * right
         single = self.single.index_select(0, species)

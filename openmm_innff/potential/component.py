@@ -8,6 +8,7 @@ from openmm_innff.engine.density import Grid, nodal_density
 from openmm_innff.neighbors import PairList
 from openmm_innff.nn.density import ChannelMixing
 from openmm_innff.nn.invariants import Invariants, invariant_count
+from openmm_innff.nn.messages import MessageLayer
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.config import ComponentConfig
 from openmm_innff.potential.repulsion import CoreRepulsion
@@ -50,6 +51,16 @@ class Component(nn.Module):
         )
         self.products = Invariants(config.l_max)
         self.readout = Readout(species, inputs, config.projections, config.intervals, generator)
+        # A second layer and its readout, or nothing.
+        self.layers, self.readouts = nn.ModuleList(), nn.ModuleList()
+        self.message_cutoff = config.message_cutoff or config.cutoff
+        if config.messages:
+            sizes = config.nodes, config.radials, config.channels, inputs, config.projections
+            messages = config.messages, config.vectors
+            self.layers.append(MessageLayer(species, *sizes, *messages, generator))
+            self.readouts.append(
+                Readout(species, inputs, config.projections, config.intervals, generator)
+            )
         self.repulsion = CoreRepulsion(numbers if repulsive else [])
         self.register_buffer("scale", torch.ones(()))
 
@@ -73,8 +84,18 @@ class Component(nn.Module):
         Tensor, shape (N,), float64
             In eV.
         """
-        density = self.density(positions, pairs, species)
-        energies = self.atomic_energies(density, counts).to(positions.dtype)
+        ones = torch.ones_like(species, dtype=self.scale.dtype).unsqueeze(1)
+        a = self.mixing(self.density(positions, pairs, species, ones, self.cutoff), counts)
+        invariants = self.products(a)
+        energies, functions = self.readout(invariants, counts)
+        for layer, readout in zip(self.layers, self.readouts):
+            inputs = self.readout.normalised(invariants, counts)
+            messages = layer.make_messages(inputs, functions, a, counts)
+            density = self.density(positions, pairs, species, messages, self.message_cutoff)
+            a = layer.mix(layer.couple(density), a, counts)
+            deeper, _ = readout(self.products(a), counts)
+            energies = energies + deeper
+        energies = (energies * self.scale).to(positions.dtype)
         if self.repulsive:
             energies = energies + self.repulsion(positions, pairs, species, self.tiny)
         return energies
@@ -83,14 +104,18 @@ class Component(nn.Module):
     def roughness(self) -> Tensor:
         """Return the mean squared second difference of nodal values: a prior for smoothness."""
         total = torch.zeros(())
-        for values in (self.mixing.radial, self.readout.nodal_values):
+        curves = [self.mixing.radial, self.readout.nodal_values]
+        for layer, readout in zip(self.layers, self.readouts, strict=True):
+            curves += [layer.radial, readout.nodal_values]
+        for values in curves:
             bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
             total = total + bend.square().mean()
         return total
 
-    def density(self, positions: Tensor, pairs: PairList, species: Tensor) -> Tensor:
-        """Return the nodal density, shape (lm, N, s * g)."""
-        features = torch.ones_like(species, dtype=self.scale.dtype).unsqueeze(1)
+    def density(
+        self, positions: Tensor, pairs: PairList, species: Tensor, features: Tensor, cutoff: float
+    ) -> Tensor:
+        """Return the nodal density, shape (lm, N, s * g * features)."""
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return reference.nodal_density(
                 positions,
@@ -102,12 +127,8 @@ class Component(nn.Module):
                 self.n_species,
                 self.l_max,
                 self.nodes,
-                self.cutoff,
+                cutoff,
                 self.warp,
             )
-        grid = Grid(self.n_species, self.l_max, self.nodes, self.cutoff, self.warp)
+        grid = Grid(self.n_species, self.l_max, self.nodes, cutoff, self.warp)
         return nodal_density(positions, pairs, species, features, grid)
-
-    def atomic_energies(self, density: Tensor, counts: list[int]) -> Tensor:
-        """Return energies, shape (N,), of densities (lm, N, s * g), without core repulsion."""
-        return self.readout(self.products(self.mixing(density, counts)), counts) * self.scale

@@ -29,6 +29,12 @@ class ComponentConfig:
         Interpolants in the readout, even.
     intervals : int
         Grid intervals of each of these.
+    messages : int
+        Messages that neighbours pass on to a second layer; 0: there is none. They need l_max = 2.
+    vectors : bool
+        Whether each message is a scalar and a vector, or a scalar alone.
+    message_cutoff : float
+        Of the second layer in angstrom, at most ``cutoff``; 0: the same.
     kind : str
         "density".
     """
@@ -41,6 +47,9 @@ class ComponentConfig:
     warp: float = 1.5
     projections: int = 64
     intervals: int = 12
+    messages: int = 0
+    vectors: bool = True
+    message_cutoff: float = 0.0
     kind: str = "density"
 
     def __post_init__(self) -> None:
@@ -54,6 +63,10 @@ class ComponentConfig:
         check_range("warp", self.warp, 0.1, 20.0)
         check_range("projections", self.projections, 2, 4096)
         check_range("intervals", self.intervals, 2, 1000)
+        check_range("messages", self.messages, 0, 1024)
+        check_range("message_cutoff", self.message_cutoff, 0.0, self.cutoff)
+        if self.messages and self.l_max < 2:
+            raise ConfigError(f"l_max: wanted 2 where there are messages, found {self.l_max}")
         if self.projections % 2:
             raise ConfigError(f"projections: wanted an even number, found {self.projections}")
 

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from openmm_innff.engine import dynamics  # it registers innff::evaluate
 from openmm_innff.engine.library import library
+from openmm_innff.engine.parameters import INTEGERS
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.folded import core_of, fold, shape_of
+from openmm_innff.potential.folded import core_of, fold, fold_layers, shape_of
 from openmm_innff.potential.listed import Listed
 
 
@@ -66,12 +67,15 @@ class ComponentEvaluator(Listed):
         shape, core = shape_of(component), core_of(component)
         with torch.no_grad():
             # In double: rounded to single, they do not depend on the number of threads.
-            exact = fold(copy.deepcopy(component).double())
-            self.folded = [p.to(component.scale.dtype).contiguous() for p in exact]
+            exact = copy.deepcopy(component).double()
+            folded = [*fold(exact)]
+            for layer, readout in fold_layers(exact):
+                folded += [*layer, *readout]
+            self.folded = [p.to(component.scale.dtype).contiguous() for p in folded]
         self.core = [] if core is None else [t.clone() for t in core]
         self.all_species = species.clone()
-        self.sizes: list[int] = list(shape[:6])
-        self.lengths: list[float] = [*shape[6:], skin]
+        self.sizes: list[int] = list(shape[:INTEGERS])
+        self.lengths: list[float] = [*shape[INTEGERS:], skin]
 
     def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:
         """Return energy (0-d, float64, eV), forces (N, 3) in eV/angstrom, and any fault.

@@ -1,6 +1,12 @@
 """A component's parameters with all factors multiplied out, for the compiled engine."""
 
-from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from openmm_innff.engine.parameters import CoreTables, FoldedLayer, FoldedParameters, Shape
+from openmm_innff.nn.messages import PATHS_TO, MessageLayer
+from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.component import Component
 
 
@@ -14,24 +20,66 @@ def shape_of(component: Component) -> Shape:
         channels=config.channels,
         projections=config.projections,
         intervals=config.intervals,
+        messages=config.messages,
         cutoff=config.cutoff,
         warp=config.warp,
         bound=component.readout.bound,
+        message_cutoff=component.message_cutoff,
     )
 
 
 def fold(component: Component) -> FoldedParameters:
-    """Return the folded parameters; gradients reach those of the component."""
-    readout = component.readout
+    """Return the folded parameters of the first layer; gradients reach those of the component."""
+    return _fold_readout(component.readout, component.scale, component.mixing.nodal_values())
+
+
+def fold_layers(component: Component) -> list[tuple[FoldedLayer, FoldedParameters]]:
+    """Return the folded parameters of the second layer and of its readout, if there is one."""
+    empty = torch.zeros(0, dtype=component.scale.dtype)
+    return [
+        (
+            _fold_layer(layer, component.readout.inverse_deviation),
+            _fold_readout(readout, component.scale, empty),
+        )
+        for layer, readout in zip(component.layers, component.readouts, strict=True)
+    ]
+
+
+def _fold_layer(layer: MessageLayer, inverse_deviation: Tensor) -> FoldedLayer:
+    """Paths of vectors that the layer does not have become zeros."""
+    size, radial = layer.messages, layer.nodal_values()
+    own, paths = (layer.mixing_0, layer.mixing_1, layer.mixing_2), sum(PATHS_TO)
+    scalar, vector = layer.message_norms.unbind()
+    vectors = layer.from_vectors * vector
+    if not layer.vectors:
+        species, channels = layer.from_inputs.shape[0], own[0].shape[2]
+        vectors = radial.new_zeros(species, channels, size)
+        radial = torch.cat([radial, radial.new_zeros(paths - len(radial), *radial.shape[1:])])
+    mixing = []
+    for weights, factor, places in zip(own, layer.factors, PATHS_TO, strict=True):
+        width = weights.shape[1] - weights.shape[2]
+        coupled, features = (factor * weights).split([width, weights.shape[2]], 1)
+        coupled = pad(coupled, (0, 0, 0, places * size - width))
+        mixing.append(torch.cat([coupled, features], 1))
+    return FoldedLayer(
+        radial,
+        layer.from_inputs * inverse_deviation.unsqueeze(-1) * scalar,
+        layer.from_functions * scalar,
+        vectors,
+        *mixing,
+    )
+
+
+def _fold_readout(readout: Readout, scale: Tensor, nodal_values: Tensor) -> FoldedParameters:
     factor = readout.inverse_deviation * readout.input_factor
-    out = readout.output_factor * component.scale
+    out = readout.output_factor * scale
     shape = (readout.species, readout.projection.shape[2], -1)
     return FoldedParameters(
-        nodal_values=component.mixing.nodal_values(),
+        nodal_values=nodal_values,
         mean=readout.mean,
         weights=readout.projection * factor.unsqueeze(-1),
         bias=readout.bias,
-        linear=readout.linear * factor * component.scale,
+        linear=readout.linear * factor * scale,
         table=readout.nodal_values.reshape(shape),
         single=readout.single * out,
         paired=readout.paired * out,

@@ -41,7 +41,7 @@ def component_forces(
         "auto", "compiled" or "torch" (autograd through autograd).
     """
     dtype = component.scale.dtype
-    if positions.is_cuda or resolve_engine(engine) == "torch":
+    if positions.is_cuda or component.layers or resolve_engine(engine) == "torch":
         counts = torch.bincount(species, minlength=component.readout.species).tolist()
         here = positions.detach().requires_grad_(True)
         energies = component(here, pairs, species, counts)

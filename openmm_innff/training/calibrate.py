@@ -7,10 +7,13 @@ from torch import Tensor
 
 from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import first_atoms
+from openmm_innff.nn.messages import MessageLayer
+from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.training.batch import Batch
+from openmm_innff.training.losses import rms
 
 SMOOTH, RIDGE = 1e-3, 1e-7
 """Penalties of the least squares of a bonded part, relative to the mean square of a column."""
@@ -35,32 +38,68 @@ def calibrate(potential: Potential, part: str, sample: list[Batch], scale: float
         fit_linear(component, sample)
         return
     component.scale.fill_(scale)
+    inputs = [_Sample(component, part, batch) for batch in sample]
     degrees = component.mixing.degree_of_row
-    squares = torch.zeros_like(component.mixing.norms)
-    for batch in sample:
-        a = _features(component, part, batch)
-        squares.index_add_(0, degrees, a.square().mean((1, 2)) / (2 * degrees + 1))
-    component.mixing.norms.div_(torch.sqrt(squares / len(sample)))
-    _normalise_readout(component, part, sample)
+    squares = [a.features.square().mean((1, 2)) / (2 * degrees + 1) for a in inputs]
+    sums = torch.zeros_like(component.mixing.norms).index_add(0, degrees, sum(squares))
+    component.mixing.norms.div_(torch.sqrt(sums / len(sample)))
+    _normalise(component.readout, [(a.invariants, a.counts) for a in inputs])
+    for layer, readout in zip(component.layers, component.readouts, strict=True):
+        _calibrate_layer(layer, inputs)
+        _normalise(readout, [(component.products(a.deeper(layer)), a.counts) for a in inputs])
 
 
-def _counts(component: Component, batch: Batch) -> list[int]:
-    counts: list[int] = torch.bincount(batch.species, minlength=component.readout.species).tolist()
-    return counts
+class _Sample:
+    """What the first layer makes of some frames, with the component's present norms."""
+
+    def __init__(self, component: Component, part: str, batch: Batch) -> None:
+        species = component.readout.species
+        self.component, self.batch, self.pairs = component, batch, getattr(batch, part)
+        self.counts: list[int] = torch.bincount(batch.species, minlength=species).tolist()
+        ones = torch.ones(len(batch.species), 1, dtype=component.scale.dtype)
+        self.density = self._density(ones, component.cutoff)
+
+    def _density(self, features: Tensor, cutoff: float) -> Tensor:
+        where = self.batch.positions, self.pairs, self.batch.species
+        return self.component.density(*where, features, cutoff)
+
+    @property
+    def features(self) -> Tensor:
+        return self.component.mixing(self.density, self.counts)
+
+    @property
+    def invariants(self) -> Tensor:
+        return self.component.products(self.features)
+
+    def messages(self, layer: MessageLayer) -> Tensor:
+        readout, invariants = self.component.readout, self.invariants
+        _, functions = readout(invariants, self.counts)
+        inputs = readout.normalised(invariants, self.counts)
+        return layer.make_messages(inputs, functions, self.features, self.counts)
+
+    def coupled(self, layer: MessageLayer) -> list[Tensor]:
+        return layer.couple(self._density(self.messages(layer), self.component.message_cutoff))
+
+    def deeper(self, layer: MessageLayer) -> Tensor:
+        return layer.mix(self.coupled(layer), self.features, self.counts)
 
 
-def _features(component: Component, part: str, batch: Batch) -> Tensor:
-    density = component.density(batch.positions, getattr(batch, part), batch.species)
-    return component.mixing(density, _counts(component, batch))
+def _calibrate_layer(layer: MessageLayer, sample: list[_Sample]) -> None:
+    """Give messages, and what each path makes of them, unit size."""
+    width = layer.messages
+    found = torch.cat([a.messages(layer) for a in sample])
+    layer.message_norms[0] /= rms(found[:, :width])
+    if layer.vectors:
+        layer.message_norms[1] /= rms(found[:, width:])
+    coupled = [torch.cat(parts, 1) for parts in zip(*(a.coupled(layer) for a in sample), strict=True)]
+    for path, (degree, place) in enumerate(layer.places):
+        layer.path_norms[path] /= rms(coupled[degree][..., place * width : (place + 1) * width])
 
 
-def _normalise_readout(component: Component, part: str, sample: list[Batch]) -> None:
-    grouped: list[list[Tensor]] = []
-    for batch in sample:
-        invariants = component.products(_features(component, part, batch))
-        grouped.append(list(invariants.split(_counts(component, batch))))
+def _normalise(readout: Readout, sample: list[tuple[Tensor, list[int]]]) -> None:
+    grouped = [invariants.split(counts) for invariants, counts in sample]
     species = [torch.cat(parts) for parts in zip(*grouped, strict=True)]
-    component.readout.normalise(torch.cat(species), [len(part) for part in species])
+    readout.normalise(torch.cat(species), [len(part) for part in species])
 
 
 @torch.no_grad()

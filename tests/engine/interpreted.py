@@ -175,7 +175,7 @@ def parameters(shape: Shape, dtype: torch.dtype) -> FoldedParameters:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("l_max", [0, 1, 2])
 def test_network(l_max, dtype):
-    shape = Shape(3, l_max, NODES, 5, 6, 8, CUTOFF, WARP, 4.0)
+    shape = Shape(3, l_max, NODES, 5, 6, 8, 0, CUTOFF, WARP, 4.0, 0.0)
     given = parameters(shape, dtype)
     counts = [4, 0, 3]
     random = torch.Generator().manual_seed(6)
@@ -219,7 +219,7 @@ def test_evaluator_by_kernels():
     box = 6.2 * torch.eye(3, dtype=torch.float64)
     positions = torch.tensor(random.uniform(0.0, 6.2, size=(6, 3)))
     species = torch.tensor([1, 0, 0, 1, 0, 0])
-    shape = Shape(2, 2, NODES, 4, 6, 8, CUTOFF, WARP, 4.0)
+    shape = Shape(2, 2, NODES, 4, 6, 8, 0, CUTOFF, WARP, 4.0, 0.0)
     given = (shape, parameters(shape, torch.float64), CORE, species, True, 0.1)
     by_kernels, by_autograd = (
         CudaEvaluator(*given, torch.device("cpu"), method) for method in ("triton", "torch")

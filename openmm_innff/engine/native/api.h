@@ -31,7 +31,8 @@ struct InnGradients {
 // Spec of a component; its parameters are folded as in potential/folded.py.
 struct InnShape {
     int64_t species, l_max, nodes, channels, projections, intervals;
-    double cutoff, warp, bound;
+    int64_t messages;  // of the second layer; 0 where there is none
+    double cutoff, warp, bound, message_cutoff;
 };
 
 struct InnParameters {
@@ -43,6 +44,15 @@ struct InnParameters {
     void* table;         // real (species, projections, intervals + 3)
     void* single;        // real (species, projections)
     void* paired;        // real (species, projections / 2)
+};
+
+// The second layer, folded as in potential/folded.py. Paths: nn/messages.py.
+struct InnLayer {
+    void* radial;          // real (paths, species * nodes, messages)
+    void* from_inputs;     // real (species, inputs, messages)
+    void* from_functions;  // real (species, projections, messages)
+    void* from_vectors;    // real (species, channels, messages)
+    void* mixing[3];       // real (species, (2, 3, 2) * messages + channels, channels)
 };
 
 // Core repulsion; all (species, species), double. Null pointers where there is none.

@@ -2,125 +2,18 @@
 #include <memory>
 #include <vector>
 
-#include "gather.h"
-#include "network.h"
+#include "engine.h"
 #include "pool.h"
-#include "repulsion.h"
-#include "verlet.h"
 
 namespace inn {
 namespace {
-
-struct Core {
-    int species = 0;
-    std::vector<double> radius, strength, inverse_length;
-    double reach = 0;
-
-    Core(int species, const InnCore& core) : species(species) {
-        if (!core.radius) return;
-        const int n = species * species;
-        radius.assign(core.radius, core.radius + n);
-        strength.assign(core.strength, core.strength + n);
-        inverse_length.assign(core.inverse_length, core.inverse_length + n);
-        for (const double r : radius) reach = r > reach ? r : reach;
-    }
-};
-
-// Atoms of one species that are evaluated together.
-struct Block {
-    int species;
-    int64_t first, end;
-};
-
-inline std::vector<Block> make_blocks(const int64_t* species, int64_t atoms) {
-    std::vector<Block> blocks;
-    for (int64_t i = 0; i < atoms;) {
-        int64_t end = i + 1;
-        while (end < atoms && end - i < BLOCK && species[end] == species[i]) end++;
-        blocks.push_back({static_cast<int>(species[i]), i, end});
-        i = end;
-    }
-    return blocks;
-}
-
-// What a thread keeps between calls.
-template <class T, int LMAX>
-struct Workspace {
-    using S = Scalar<T>;
-    using P = Pairs<T, LMAX>;
-    Network<T, LMAX> network;
-    P pairs[BLOCK];
-    Buffer<Row<T>> density;    // (lm, sn) of each atom of a block
-    Buffer<Row<T>> by_node;    // (sn, lm)
-    std::vector<double> forces;
-    std::vector<Weights<S>> gradients;
-
-    explicit Workspace(const InnShape& shape) : network(shape) {
-        const Sizes<S>& n = network.sizes();
-        density.zeros(static_cast<size_t>(BLOCK) * P::LM * n.density_rows);
-        by_node.zeros(static_cast<size_t>(n.density) * P::ROWS);
-    }
-    Row<T>* density_of(int r) { return density.data() + static_cast<size_t>(r) * P::LM * network.sizes().density_rows; }
-
-    // (sn, lm) sums over the pairs, then turned to (lm, sn).
-    void sum_pairs(int r, const RadialGrid<S>& grid) {
-        const Sizes<S>& n = network.sizes();
-        by_node.zeros(static_cast<size_t>(n.density) * P::ROWS);
-        pairs[r].compute(grid);
-        pairs[r].accumulate(by_node.data());
-        Row<T>* density = density_of(r);
-        for (int g = 0; g < n.density; g++)
-            for (int m = 0; m < P::LM; m++)
-                Element<T>::set(density + m * n.density_rows, g,
-                                Element<T>::get(by_node.data() + static_cast<size_t>(g) * P::ROWS, m));
-    }
-
-    // Forces of the pairs of atom i, from the gradient by its density.
-    void push_pairs(int r, int64_t i, const Row<T>* by_density) {
-        const Sizes<S>& n = network.sizes();
-        for (int g = 0; g < n.density; g++)
-            for (int m = 0; m < P::LM; m++)
-                Element<T>::set(by_node.data() + static_cast<size_t>(g) * P::ROWS, m,
-                                Element<T>::get(by_density + m * n.density_rows, g));
-        P& own = pairs[r];
-        own.pull(by_node.data());
-        own.to_gradients();
-        double total[3] = {};
-        for (int p = 0; p < own.count; p++) {
-            double* there = forces.data() + 3 * static_cast<size_t>(own.other[p]);
-            const double g[3] = {own.x[p], own.y[p], own.z[p]};
-            for (int a = 0; a < 3; a++) total[a] += g[a], there[a] -= g[a];
-        }
-        for (int a = 0; a < 3; a++) forces[3 * i + a] += total[a];
-    }
-};
-
-class Engine {
-public:
-    virtual ~Engine() = default;
-    virtual void set_parameters(const InnParameters& flat) = 0;
-    virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
-    virtual void backward(const InnSystem& system, const double* by_energy, const double* by_force,
-                          const InnParameters& out, int threads) = 0;
-    virtual double evaluate(double* forces, int threads) = 0;
-    virtual double cutoff() const = 0;
-    VerletList list;
-};
 
 template <class S, int LMAX>
 class Component : public Engine {
 public:
     Component(const InnShape& shape, const InnCore& core)
         : shape_(shape), sizes_(shape), grid_(shape.cutoff, shape.warp, static_cast<int>(shape.nodes)),
-          core_(sizes_.species, core), weights_(sizes_.species) {
-        // A little wider than the repulsion, since pairs may be in single precision.
-        limits_.assign(static_cast<size_t>(sizes_.species) * sizes_.density, S(0));
-        if (core_.reach > 0)
-            for (size_t k = 0; k < limits_.size(); k++) {
-                const double radius = core_.radius[k / sizes_.nodes];
-                limits_[k] = static_cast<S>(1.001 * radius * radius);
-            }
-    }
+          core_(shape, core), weights_(sizes_.species) {}
 
     void set_parameters(const InnParameters& flat) override {
         for (int z = 0; z < sizes_.species; z++) {
@@ -224,8 +117,7 @@ private:
             seed[r] = 1;
             fill(block.first + r, own.pairs[r]);
             own.sum_pairs(r, grid_);
-            const bool near = core_.reach > 0 && own.pairs[r].any_within(limits_.data() + block.species * sizes_.density);
-            energies[block.first + r] = near ? repel(own, block.species, block.first + r, own.pairs[r]) : 0;
+            energies[block.first + r] = core_.repel(own, block.species, block.first + r, own.pairs[r]);
             own.network.mix(w, r, own.density_of(r));
         }
         own.network.read_out(w, rows, seed, energy, nullptr);
@@ -235,30 +127,10 @@ private:
         }
     }
 
-    // Core repulsion of atom i: returns its energy, adds the forces.
-    double repel(Workspace<S, LMAX>& own, int species, int64_t i, const Pairs<S, LMAX>& pairs) {
-        double energy = 0;
-        for (int p = 0; p < pairs.count; p++) {
-            const double v[3] = {pairs.x[p], pairs.y[p], pairs.z[p]};
-            const double square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + TINY;
-            if (square >= core_.reach * core_.reach) continue;
-            const int k = species * core_.species + pairs.node[p] / sizes_.nodes;
-            if (square >= core_.radius[k] * core_.radius[k]) continue;
-            double slope;
-            energy += core_repulsion(square, core_.radius[k], core_.strength[k], core_.inverse_length[k], slope);
-            for (int a = 0; a < 3; a++) {
-                own.forces[3 * i + a] += 2 * slope * v[a];
-                own.forces[3 * pairs.other[p] + a] -= 2 * slope * v[a];
-            }
-        }
-        return energy;
-    }
-
     InnShape shape_;
     Sizes<S> sizes_;
     RadialGrid<S> grid_;
-    Core core_;
-    std::vector<S> limits_;  // (species, density): r^2 below which a pair at that node may repel
+    Core<S> core_;
     std::vector<Weights<S>> weights_;
     Spaces<S> plain_;
     Spaces<Dual<S>> dual_;
@@ -292,6 +164,7 @@ inline Engine& engine(void* handle) { return *static_cast<Engine*>(handle); }
 
 INN_API void* inn_create(int dtype, const InnShape* shape, const InnCore* core) {
     try {
+        if (shape->messages) return inn::make_deep(dtype, *shape, *core);
         return dtype == 4 ? inn::make_engine<float>(*shape, *core) : inn::make_engine<double>(*shape, *core);
     } catch (const std::bad_alloc&) {
         return nullptr;
@@ -302,6 +175,11 @@ INN_API void inn_destroy(void* handle) { delete static_cast<inn::Engine*>(handle
 
 INN_API int inn_set_parameters(void* handle, const InnParameters* parameters) {
     return inn::guarded([&] { inn::engine(handle).set_parameters(*parameters); });
+}
+
+// Of a component of two layers, besides those of its first readout.
+INN_API int inn_set_layer(void* handle, const InnLayer* layer, const InnParameters* readout) {
+    return inn::guarded([&] { inn::engine(handle).set_layer(*layer, *readout); });
 }
 
 INN_API int inn_forward(void* handle, const InnSystem* system, double* energies, double* forces, int threads) {

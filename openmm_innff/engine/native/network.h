@@ -153,6 +153,12 @@ public:
         mix_degree<0>(w, density, a);
         if constexpr (LMAX >= 1) mix_degree<1>(w, density, a);
         if constexpr (LMAX >= 2) mix_degree<2>(w, density, a);
+        multiply_out(w, r);
+    }
+
+    // Invariants of the features of atom r.
+    void multiply_out(const Weights<S>& w, int r) {
+        const Row<T>* a = features(r);
         for (int c = 0; c < n_.channel_rows; c++) {
             Row<T> in[LM], out[KINDS];
             for (int m = 0; m < LM; m++) in[m] = a[m * n_.channel_rows + c];
@@ -165,24 +171,39 @@ public:
     // Energies of `rows` atoms, then their gradients by the invariants for the adjoint `seed` of
     // each energy (1, for dual numbers with the derivative that is asked for).
     void read_out(const Weights<S>& w, int rows, const T* seed, S* energies, Weights<S>* gradient) {
+        project(w, rows);
+        for (int r = 0; r < rows; r++) energies[r] = value(interpolate(w, r, seed[r], gradient));
+        by_inputs(w, rows, seed, nullptr);
+        if constexpr (Traits<T>::dual) add_weights(rows, *gradient);
+    }
+
+    // The projections of the invariants.
+    void project(const Weights<S>& w, int rows) {
         for (int r = 0; r < BLOCK; r++)
             for (int p = 0; p < n_.projection_rows; p++) inner_[r * n_.projection_rows + p] = constant_row(w.bias[p], Traits<T>::constant(S(1)));
         for (int r = 0; r < rows; r += TILE<T>)
             multiply<T, TILE<T>>(inputs_.data() + r * n_.input_rows, n_.input_rows, w.weight_panels,
                               inner_.data() + r * n_.projection_rows);
-        for (int r = 0; r < rows; r++) energies[r] = value(interpolate(w, r, seed[r], gradient));
+    }
+
+    // Gradients by the invariants from those by the projections; `extra` (rows, inputs) is added.
+    void by_inputs(const Weights<S>& w, int rows, const T* seed, const Row<T>* extra) {
         for (int r = 0; r < BLOCK; r++)
-            for (int k = 0; k < n_.input_rows; k++)
-                by_input_[r * n_.input_rows + k] = constant_row(w.linear[k], r < rows ? seed[r] : T{});
+            for (int k = 0; k < n_.input_rows; k++) {
+                Row<T> by = constant_row(w.linear[k], r < rows ? seed[r] : T{});
+                if (extra && r < rows) by += extra[r * n_.input_rows + k];
+                by_input_[r * n_.input_rows + k] = by;
+            }
         for (int r = 0; r < rows; r += TILE<T>)
             multiply<T, TILE<T>>(by_inner_.data() + r * n_.projection_rows, n_.projection_rows, w.weights_transposed,
                               by_input_.data() + r * n_.input_rows);
-        if constexpr (Traits<T>::dual) add_weights(rows, *gradient);
     }
 
-    // Gradient of atom r by its density, (lm, sn); valid until the next call.
-    const Row<T>* by_density(const Weights<S>& w, int r) {
+    // Gradient of atom r by its density, (lm, sn); valid until the next call. `extra`: by its features,
+    // added to what comes through the invariants.
+    const Row<T>* by_density(const Weights<S>& w, int r, const Row<T>* extra = nullptr) {
         by_features(r);
+        for (int k = 0; extra && k < LM * n_.channel_rows; k++) by_feature_[k] += extra[k];
         for (int k = 0; k < LM * n_.density_rows; k++) by_density_[k] = Row<T>{};
         unmix_degree<0>(w);
         if constexpr (LMAX >= 1) unmix_degree<1>(w);
@@ -205,9 +226,54 @@ public:
             }
     }
 
-private:
     Row<T>* features(int r) { return features_.data() + r * LM * n_.channel_rows; }
+    Row<T>* inputs(int r) { return inputs_.data() + r * n_.input_rows; }
+    Row<T>* inner(int r) { return inner_.data() + r * n_.projection_rows; }
+    // Of the interpolants, for the atom that was interpolated last.
+    const Lanes<S>* function_values() const { return value_.data(); }
 
+    // Gradient of atom r by its features, (lm, k); valid until the next call.
+    const Row<T>* by_features(int r) {
+        const Row<T>* a = features(r);
+        for (int c = 0; c < n_.channel_rows; c++) {
+            Row<T> in[LM], g[KINDS], out[LM];
+            for (int m = 0; m < LM; m++) in[m] = a[m * n_.channel_rows + c];
+            for (int k = 0; k < KINDS; k++) g[k] = by_input_[(r * KINDS + k) * n_.channel_rows + c];
+            Products<Row<T>, S, LMAX>().backward(in, g, out);
+            for (int m = 0; m < LM; m++) by_feature_[m * n_.channel_rows + c] = out[m];
+        }
+        return by_feature_.data();
+    }
+
+    // Energy of atom r; its gradient by the projections goes to by_inner_. `extra`: by the values of the
+    // interpolants, from elsewhere.
+    T interpolate(const Weights<S>& w, int r, T seed, Weights<S>* gradient, const Row<T>* extra = nullptr) {
+        const Row<T>* inner = inner_.data() + r * n_.projection_rows;
+        evaluate(w, inner);
+        const int half = n_.half_rows;
+        const Row<T> ones = constant_row(Lanes<S>{} + S(1), seed);
+        Row<T>* by = by_inner_.data() + r * n_.projection_rows;
+        Row<T> sum{};
+        for (int p = 0; p < half; p++) {
+            const Row<T> a = value_row(p, inner[p]), b = value_row(half + p, inner[half + p]);
+            const Lanes<S> one_a = w.single[p], one_b = w.single[half + p], two = w.paired[p];
+            const Row<T> with_b = plus(b * two, one_a);
+            sum += a * with_b + b * one_b;
+            Row<T> by_a = ones * with_b, by_b = ones * plus(a * two, one_b);
+            if (extra) by_a += extra[p], by_b += extra[half + p];
+            by[p] = by_a * slope_row(p, inner[p]), by[half + p] = by_b * slope_row(half + p, inner[half + p]);
+            if constexpr (Traits<T>::dual) {
+                gradient->single[p] += (ones * a).d, gradient->single[half + p] += (ones * b).d;
+                gradient->paired[p] += (ones * a * b).d;
+                add_table(p, by_a, inner[p].d, *gradient);
+                add_table(half + p, by_b, inner[half + p].d, *gradient);
+            }
+        }
+        for (int k = 0; k < n_.input_rows; k++) sum += inputs_[r * n_.input_rows + k] * w.linear[k];
+        return sum_of_lanes_as<T>(sum);
+    }
+
+private:
     static Row<T> constant_row(const Lanes<S>& row, T factor) {
         if constexpr (Traits<T>::dual) return {row * factor.v, row * factor.d};
         else return row * factor;
@@ -222,17 +288,6 @@ private:
     void unmix_degree(const Weights<S>& w) {
         multiply<T, 2 * L + 1>(by_feature_.data() + L * L * n_.channel_rows, n_.channel_rows, w.nodal_transposed[L],
                                by_density_.data() + L * L * n_.density_rows);
-    }
-
-    void by_features(int r) {
-        const Row<T>* a = features(r);
-        for (int c = 0; c < n_.channel_rows; c++) {
-            Row<T> in[LM], g[KINDS], out[LM];
-            for (int m = 0; m < LM; m++) in[m] = a[m * n_.channel_rows + c];
-            for (int k = 0; k < KINDS; k++) g[k] = by_input_[(r * KINDS + k) * n_.channel_rows + c];
-            Products<Row<T>, S, LMAX>().backward(in, g, out);
-            for (int m = 0; m < LM; m++) by_feature_[m * n_.channel_rows + c] = out[m];
-        }
     }
 
     // Values and slopes of all interpolants of one atom at their soft-clipped arguments u; for dual
@@ -281,32 +336,6 @@ private:
         else return slope_[p];
     }
     static S* numbers(Buffer<Lanes<S>>& rows) { return reinterpret_cast<S*>(rows.data()); }
-
-    // Energy of atom r; its gradient by the projections goes to by_inner_.
-    T interpolate(const Weights<S>& w, int r, T seed, Weights<S>* gradient) {
-        const Row<T>* inner = inner_.data() + r * n_.projection_rows;
-        evaluate(w, inner);
-        const int half = n_.half_rows;
-        const Row<T> ones = constant_row(Lanes<S>{} + S(1), seed);
-        Row<T>* by = by_inner_.data() + r * n_.projection_rows;
-        Row<T> sum{};
-        for (int p = 0; p < half; p++) {
-            const Row<T> a = value_row(p, inner[p]), b = value_row(half + p, inner[half + p]);
-            const Lanes<S> one_a = w.single[p], one_b = w.single[half + p], two = w.paired[p];
-            const Row<T> with_b = plus(b * two, one_a);
-            sum += a * with_b + b * one_b;
-            const Row<T> by_a = ones * with_b, by_b = ones * plus(a * two, one_b);
-            by[p] = by_a * slope_row(p, inner[p]), by[half + p] = by_b * slope_row(half + p, inner[half + p]);
-            if constexpr (Traits<T>::dual) {
-                gradient->single[p] += (ones * a).d, gradient->single[half + p] += (ones * b).d;
-                gradient->paired[p] += (ones * a * b).d;
-                add_table(p, by_a, inner[p].d, *gradient);
-                add_table(half + p, by_b, inner[half + p].d, *gradient);
-            }
-        }
-        for (int k = 0; k < n_.input_rows; k++) sum += inputs_[r * n_.input_rows + k] * w.linear[k];
-        return sum_of_lanes_as<T>(sum);
-    }
 
     // Means are taken away here: folded into biases they would cost the small differences digits.
     static Row<T> centred(const Row<T>& x, const Lanes<S>& mean) { return plus(x, -mean); }

@@ -89,7 +89,7 @@ void each_parameter(const Sizes<S>& n, const InnParameters& flat, Weights<S>& w,
     const auto lanes = [](Buffer<Lanes<S>>& rows) { return reinterpret_cast<S*>(rows.data()); };
     const auto array = [](void* all) { return static_cast<S*>(all); };
     const int inputs = n.invariants * n.channels, projections = 2 * n.half, W = Sizes<S>::W;
-    for (int l = 0; l < n.degrees; l++)
+    for (int l = 0; flat.nodal_values && l < n.degrees; l++)  // a second layer has none
         for (int g = 0; g < n.density; g++)
             for (int k = 0; k < n.channels; k++) {
                 const size_t row = static_cast<size_t>(l) * n.density + g;
