@@ -1,6 +1,7 @@
 """A component in one compiled pass: energies, forces, and the gradients that training needs."""
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
 from typing import Any
 
@@ -87,12 +88,19 @@ class CompiledComponent:
         self._library.call("set_parameters", self.handle, ctypes.byref(structure))
 
     def set_layer(self, layer: FoldedLayer, readout: FoldedParameters) -> None:
-        """Take (a copy of) the parameters of the second layer, for which there is no `backward`."""
+        """Take (a copy of) the parameters of the second layer."""
         self._check(layer, self._layer_sizes())
         self._check(readout, [(0,), *self._sizes()[1:]])
         kept = [[p.detach().contiguous() for p in parameters] for parameters in (layer, readout)]
         structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
         self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
+
+    def set_all(self, parameters: Sequence[Tensor]) -> None:
+        """Take (a copy of) the parameters of all layers, one after the other."""
+        first, layer, readout = split_parameters(parameters)
+        self.set_parameters(FoldedParameters(*first))
+        if layer:
+            self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
 
     def forward(self, positions: Tensor, pairs: PairList, species: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies (N,) in eV and forces (N, 3) in eV/angstrom, float64.
@@ -125,10 +133,20 @@ class CompiledComponent:
         species: Tensor,
         by_energies: Tensor,
         by_forces: Tensor,
-    ) -> FoldedParameters:
-        """Return the gradients of a loss by the parameters from those by energies and forces."""
+    ) -> list[Tensor]:
+        """Return the gradients of a loss by the parameters from those by energies and forces.
+
+        Returns
+        -------
+        list of Tensor
+            The fields of `FoldedParameters`; with a second layer those of `FoldedLayer` and of its
+            readout as well. Those of constants are not set.
+        """
         system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
-        out = FoldedParameters(*(torch.empty(s, dtype=self.dtype) for s in self._sizes()))
+        sizes = self._sizes()
+        deeper = [*self._layer_sizes(), (0,), *sizes[1:]] if self.shape.messages else []
+        out = [torch.empty(size, dtype=self.dtype) for size in [*sizes, *deeper]]
+        first, layer, readout = split_parameters([address(tensor) for tensor in out])
         # Named, so that what the pointers point at lives until the call is over.
         by_energies = by_energies.double().contiguous()
         by_forces = by_forces.double().contiguous()
@@ -138,7 +156,9 @@ class CompiledComponent:
             ctypes.byref(system),
             address(by_energies),
             address(by_forces),
-            ctypes.byref(CParameters(address(out[0]), None, *map(address, out[2:]))),
+            ctypes.byref(_gradients(first)),
+            ctypes.byref(CLayer(*layer)) if layer else None,
+            ctypes.byref(_gradients(readout)) if layer else None,
             threads(),
         )
         return out
@@ -180,6 +200,18 @@ class CompiledComponent:
                 )
 
 
+def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
+    """Return what belongs to the first layer, to the second (perhaps nothing) and to its readout."""
+    first = len(FoldedParameters._fields)
+    second = first + len(FoldedLayer._fields)
+    return all_fields[:first], all_fields[first:second], all_fields[second:]
+
+
+def _gradients(fields: Sequence[int | None]) -> CParameters:
+    """Return where gradients go; the mean is a constant."""
+    return CParameters(fields[0], None, *fields[2:])
+
+
 class _Trained(torch.autograd.Function):
     """Energies and forces as functions of the parameters; positions are constants."""
 
@@ -194,7 +226,7 @@ class _Trained(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.component, ctx.positions, ctx.pairs, ctx.species = component, positions, pairs, species
         ctx.save_for_backward(*parameters)
-        component.set_parameters(FoldedParameters(*parameters))
+        component.set_all(parameters)
         energies, forces = component.forward(positions, pairs, species)
         return energies.to(component.dtype), forces.to(component.dtype)
 
@@ -202,11 +234,12 @@ class _Trained(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_energies: Tensor, by_forces: Tensor) -> tuple[Tensor | None, ...]:
         # Another forward may have come in between, with other parameters.
-        ctx.component.set_parameters(FoldedParameters(*ctx.saved_tensors))
+        ctx.component.set_all(ctx.saved_tensors)
         gradients = ctx.component.backward(
             ctx.positions, ctx.pairs, ctx.species, by_energies, by_forces
         )
-        return (None, None, None, None, gradients.nodal_values, None, *gradients[2:])
+        wanted = ctx.needs_input_grad[4:]
+        return (None,) * 4 + tuple(g if w else None for g, w in zip(gradients, wanted, strict=True))
 
 
 def energies_and_forces(
@@ -214,7 +247,7 @@ def energies_and_forces(
     positions: Tensor,
     pairs: PairList,
     species: Tensor,
-    parameters: FoldedParameters,
+    parameters: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor]:
     """Return energies (N,) in eV and forces (N, 3) in eV/angstrom, differentiable once.
 

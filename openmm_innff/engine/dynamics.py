@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openmm_innff.engine.compiled import needed
-from openmm_innff.engine.component import CompiledComponent
+from openmm_innff.engine.component import CompiledComponent, split_parameters
 from openmm_innff.engine.library import address, threads
-from openmm_innff.engine.parameters import CoreTables, FoldedLayer, FoldedParameters, Shape
+from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
 from openmm_innff.neighbors import geometry_fault
 
 FloatArray = NDArray[np.float64]
@@ -173,8 +173,8 @@ def prepare(
         "cpu", or the CUDA device that the positions are on.
     """
     shape = Shape(*sizes, *lengths[:-1])
-    first = len(FoldedParameters._fields)
-    folded, deeper = FoldedParameters(*parameters[:first]), parameters[first:]
+    first, deeper, _ = split_parameters(parameters)
+    folded = FoldedParameters(*first)
     tables = CoreTables(*core) if core else None
     try:
         if device != "cpu":
@@ -188,10 +188,7 @@ def prepare(
             )
             return ""
         component = CompiledComponent(shape, tables, folded.weights.dtype)
-        component.set_parameters(folded)
-        if deeper:
-            layer = len(FoldedLayer._fields)
-            component.set_layer(FoldedLayer(*deeper[:layer]), FoldedParameters(*deeper[layer:]))
+        component.set_all(parameters)
         keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)

@@ -12,7 +12,7 @@ from openmm_innff.engine.library import library
 from openmm_innff.engine.parameters import INTEGERS
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.folded import core_of, fold, fold_layers, shape_of
+from openmm_innff.potential.folded import core_of, fold_all, shape_of
 from openmm_innff.potential.listed import Listed
 
 
@@ -67,11 +67,8 @@ class ComponentEvaluator(Listed):
         shape, core = shape_of(component), core_of(component)
         with torch.no_grad():
             # In double: rounded to single, they do not depend on the number of threads.
-            exact = copy.deepcopy(component).double()
-            folded = [*fold(exact)]
-            for layer, readout in fold_layers(exact):
-                folded += [*layer, *readout]
-            self.folded = [p.to(component.scale.dtype).contiguous() for p in folded]
+            exact = fold_all(copy.deepcopy(component).double())
+            self.folded = [p.to(component.scale.dtype).contiguous() for p in exact]
         self.core = [] if core is None else [t.clone() for t in core]
         self.all_species = species.clone()
         self.sizes: list[int] = list(shape[:INTEGERS])

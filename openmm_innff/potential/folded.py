@@ -33,16 +33,14 @@ def fold(component: Component) -> FoldedParameters:
     return _fold_readout(component.readout, component.scale, component.mixing.nodal_values())
 
 
-def fold_layers(component: Component) -> list[tuple[FoldedLayer, FoldedParameters]]:
-    """Return the folded parameters of the second layer and of its readout, if there is one."""
+def fold_all(component: Component) -> list[Tensor]:
+    """Return the fields of `fold`; with a second layer, those of it and of its readout as well."""
+    folded = list(fold(component))
     empty = torch.zeros(0, dtype=component.scale.dtype)
-    return [
-        (
-            _fold_layer(layer, component.readout.inverse_deviation),
-            _fold_readout(readout, component.scale, empty),
-        )
-        for layer, readout in zip(component.layers, component.readouts, strict=True)
-    ]
+    for layer, readout in zip(component.layers, component.readouts, strict=True):
+        folded += _fold_layer(layer, component.readout.inverse_deviation)
+        folded += _fold_readout(readout, component.scale, empty)
+    return folded
 
 
 def _fold_layer(layer: MessageLayer, inverse_deviation: Tensor) -> FoldedLayer:

@@ -9,7 +9,7 @@ from openmm_innff.engine.component import CompiledComponent, energies_and_forces
 from openmm_innff.engine.library import resolve_engine
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.folded import core_of, fold, shape_of
+from openmm_innff.potential.folded import core_of, fold_all, shape_of
 
 _COMPILED: WeakKeyDictionary[Component, tuple[CompiledComponent, Tensor]] = WeakKeyDictionary()
 
@@ -41,14 +41,14 @@ def component_forces(
         "auto", "compiled" or "torch" (autograd through autograd).
     """
     dtype = component.scale.dtype
-    if positions.is_cuda or component.layers or resolve_engine(engine) == "torch":
+    if positions.is_cuda or resolve_engine(engine) == "torch":
         counts = torch.bincount(species, minlength=component.readout.species).tolist()
         here = positions.detach().requires_grad_(True)
         energies = component(here, pairs, species, counts)
         (gradient,) = torch.autograd.grad(energies.sum(), here, create_graph=differentiable)
         return energies.to(dtype), -gradient.to(dtype)
     with torch.set_grad_enabled(differentiable):
-        parameters = fold(component)
+        parameters = fold_all(component)
         return energies_and_forces(_compiled(component), positions, pairs, species, parameters)
 
 

@@ -106,6 +106,9 @@ class SmoothnessConfig:
         lambda in fs^2, of the mean squared change over tau, divided by tau^2; 0 switches it off.
     magnitude : float
         Weight of the mean squared slow force.
+    bonds : float
+        Weight of the mean squared slow force along bonds of hydrogen, which a mollified slow part
+        lacks, see `forces.mollified`.
     tau_fs : float
         Time over which atoms move freely.
     temperature : float
@@ -116,6 +119,7 @@ class SmoothnessConfig:
 
     weight: float = 5.0
     magnitude: float = 0.0
+    bonds: float = 0.0
     tau_fs: float = 2.0
     temperature: float = 300.0
     every: int = 2

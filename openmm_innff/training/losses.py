@@ -14,6 +14,7 @@ from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.trainable import component_forces
 from openmm_innff.training.batch import Batch
+from openmm_innff.training.bonds import along_bonds, find_hydrogen_bonds
 from openmm_innff.training.config import SmoothnessConfig
 from openmm_innff.units import AMU_A2_PER_FS2_TO_EV, KB_EV_PER_K
 
@@ -26,6 +27,7 @@ class LossTerms:
     energy: Tensor
     change: Tensor | None = None
     slow: Tensor | None = None
+    bonds: Tensor | None = None
 
 
 def frame_energies(batch: Batch, energies: Tensor) -> Tensor:
@@ -125,7 +127,14 @@ def batch_loss(
         energy=residual.square().mean(),
         change=change,
         slow=None if slow is None else slow.square().mean(),
+        bonds=None if slow is None else _along_bonds(potential.elements, batch, slow),
     )
+
+
+def _along_bonds(elements: tuple[str, ...], batch: Batch, forces: Tensor) -> Tensor:
+    """Return the mean squared force along bonds of hydrogen; zero without hydrogen."""
+    found = along_bonds(find_hydrogen_bonds(elements, batch), forces)
+    return found.square().mean() if len(found) else forces.new_zeros(())
 
 
 def rms(values: Tensor) -> float:

@@ -203,6 +203,8 @@ class Trainer:
             loss = loss + factor * terms.change
         if terms.slow is not None:
             loss = loss + smoothness.magnitude * terms.slow
+        if terms.bonds is not None:
+            loss = loss + smoothness.bonds * terms.bonds
         loss = loss / self.force_scale**2
         if optimizer.curvature > 0:
             for part in self.parts:

@@ -31,7 +31,7 @@ public:
     }
 
     void backward(const InnSystem& system, const double* by_energy, const double* by_force,
-                  const InnParameters& out, int threads) override {
+                  const InnParameters& out, const InnLayer*, const InnParameters*, int threads) override {
         using T = Dual<S>;
         // d(loss) = by_energy . d(energies) + by_force . d(forces): the second is the derivative of
         // the energy gradient along -by_force, which dual positions give.
@@ -186,9 +186,10 @@ INN_API int inn_forward(void* handle, const InnSystem* system, double* energies,
     return inn::guarded([&] { inn::engine(handle).forward(*system, energies, forces, threads); });
 }
 
+// The last two pointers: as in inn_set_layer, null without a second layer.
 INN_API int inn_backward(void* handle, const InnSystem* system, const double* by_energy, const double* by_force,
-                         const InnParameters* out, int threads) {
-    return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, threads); });
+                         const InnParameters* out, const InnLayer* layer, const InnParameters* readout, int threads) {
+    return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, layer, readout, threads); });
 }
 
 // The atoms of a simulation.

@@ -14,7 +14,7 @@ public:
     virtual void set_layer(const InnLayer&, const InnParameters&) {}
     virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
     virtual void backward(const InnSystem& system, const double* by_energy, const double* by_force,
-                          const InnParameters& out, int threads) = 0;
+                          const InnParameters& out, const InnLayer* layer, const InnParameters* readout, int threads) = 0;
     virtual double evaluate(double* forces, int threads) = 0;
     virtual double cutoff() const = 0;
     VerletList list;

@@ -180,7 +180,7 @@ public:
     // The projections of the invariants.
     void project(const Weights<S>& w, int rows) {
         for (int r = 0; r < BLOCK; r++)
-            for (int p = 0; p < n_.projection_rows; p++) inner_[r * n_.projection_rows + p] = constant_row(w.bias[p], Traits<T>::constant(S(1)));
+            for (int p = 0; p < n_.projection_rows; p++) inner_[r * n_.projection_rows + p] = times<T>(w.bias[p], Traits<T>::constant(S(1)));
         for (int r = 0; r < rows; r += TILE<T>)
             multiply<T, TILE<T>>(inputs_.data() + r * n_.input_rows, n_.input_rows, w.weight_panels,
                               inner_.data() + r * n_.projection_rows);
@@ -190,7 +190,7 @@ public:
     void by_inputs(const Weights<S>& w, int rows, const T* seed, const Row<T>* extra) {
         for (int r = 0; r < BLOCK; r++)
             for (int k = 0; k < n_.input_rows; k++) {
-                Row<T> by = constant_row(w.linear[k], r < rows ? seed[r] : T{});
+                Row<T> by = times<T>(w.linear[k], r < rows ? seed[r] : T{});
                 if (extra && r < rows) by += extra[r * n_.input_rows + k];
                 by_input_[r * n_.input_rows + k] = by;
             }
@@ -212,8 +212,9 @@ public:
     }
 
     // Add the derivatives of the gradient by the nodal values for atom r.
-    void add_nodal(int r, const Row<T>* density, Weights<S>& gradient) {
+    void add_nodal(int r, const Row<T>* density, Weights<S>& gradient, const Row<T>* extra = nullptr) {
         by_features(r);
+        for (int k = 0; extra && k < LM * n_.channel_rows; k++) by_feature_[k] += extra[k];
         for (int l = 0, m0 = 0; l <= LMAX; m0 += 2 * l + 1, l++)
             for (int g = 0; g < n_.density; g++) {
                 Lanes<S>* out = gradient.nodal.data() + (static_cast<size_t>(l) * n_.density + g) * n_.channel_rows;
@@ -229,8 +230,8 @@ public:
     Row<T>* features(int r) { return features_.data() + r * LM * n_.channel_rows; }
     Row<T>* inputs(int r) { return inputs_.data() + r * n_.input_rows; }
     Row<T>* inner(int r) { return inner_.data() + r * n_.projection_rows; }
-    // Of the interpolants, for the atom that was interpolated last.
-    const Lanes<S>* function_values() const { return value_.data(); }
+    // Values of the interpolants of atom r, if it was the last to be interpolated.
+    Row<T> function_row(int r, int p) const { return value_row(p, inner_[r * n_.projection_rows + p]); }
 
     // Gradient of atom r by its features, (lm, k); valid until the next call.
     const Row<T>* by_features(int r) {
@@ -251,7 +252,7 @@ public:
         const Row<T>* inner = inner_.data() + r * n_.projection_rows;
         evaluate(w, inner);
         const int half = n_.half_rows;
-        const Row<T> ones = constant_row(Lanes<S>{} + S(1), seed);
+        const Row<T> ones = times<T>(Lanes<S>{} + S(1), seed);
         Row<T>* by = by_inner_.data() + r * n_.projection_rows;
         Row<T> sum{};
         for (int p = 0; p < half; p++) {
@@ -262,7 +263,7 @@ public:
             Row<T> by_a = ones * with_b, by_b = ones * plus(a * two, one_b);
             if (extra) by_a += extra[p], by_b += extra[half + p];
             by[p] = by_a * slope_row(p, inner[p]), by[half + p] = by_b * slope_row(half + p, inner[half + p]);
-            if constexpr (Traits<T>::dual) {
+            if constexpr (Traits<T>::dual) if (gradient) {
                 gradient->single[p] += (ones * a).d, gradient->single[half + p] += (ones * b).d;
                 gradient->paired[p] += (ones * a * b).d;
                 add_table(p, by_a, inner[p].d, *gradient);
@@ -274,11 +275,6 @@ public:
     }
 
 private:
-    static Row<T> constant_row(const Lanes<S>& row, T factor) {
-        if constexpr (Traits<T>::dual) return {row * factor.v, row * factor.d};
-        else return row * factor;
-    }
-
     template <int L>
     void mix_degree(const Weights<S>& w, const Row<T>* density, Row<T>* a) {
         multiply<T, 2 * L + 1>(density + L * L * n_.density_rows, n_.density_rows, w.nodal_panels[L],
@@ -355,6 +351,7 @@ private:
         }
     }
 
+public:
     // Derivatives of the gradients by weights and biases: a product of matrices whose inner index
     // runs over the values and the derivatives of the atoms of a block.
     void add_weights(int rows, Weights<S>& gradient) {
@@ -382,7 +379,6 @@ private:
                                           out + static_cast<size_t>(k) * columns + p, columns);
     }
 
-public:
     void add_linear(int rows, const T* seed, Weights<S>& gradient) {
         for (int r = 0; r < rows; r++)
             for (int k = 0; k < n_.input_rows; k++) {

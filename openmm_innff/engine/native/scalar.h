@@ -31,13 +31,22 @@ struct Dual {
     Dual& operator+=(const Dual& o) { v += o.v, d += o.d; return *this; }
 };
 
+template <class V> struct IsDual : std::false_type {};
+template <class V> struct IsDual<Dual<V>> : std::true_type {};
+
 template <class V> Dual<V> operator+(const Dual<V>& a, const Dual<V>& b) { return {a.v + b.v, a.d + b.d}; }
 template <class V> Dual<V> operator-(const Dual<V>& a, const Dual<V>& b) { return {a.v - b.v, a.d - b.d}; }
 template <class V> Dual<V> operator-(const Dual<V>& a) { return {-a.v, -a.d}; }
 template <class V> Dual<V> operator*(const Dual<V>& a, const Dual<V>& b) { return {a.v * b.v, a.v * b.d + a.d * b.v}; }
 
+// A row of dual numbers and one for all lanes.
+template <class V, class S, class = std::enable_if_t<std::is_arithmetic_v<S> && !std::is_arithmetic_v<V>>>
+Dual<V> operator*(const Dual<V>& a, const Dual<S>& b) { return {a.v * b.v, a.v * b.d + a.d * b.v}; }
+template <class V, class S, class = std::enable_if_t<std::is_arithmetic_v<S> && !std::is_arithmetic_v<V>>>
+Dual<V> operator*(const Dual<S>& a, const Dual<V>& b) { return b * a; }
+
 // Dual and constant; the constant may be one number for all lanes.
-template <class V, class C, class = std::enable_if_t<!std::is_same_v<C, Dual<V>>>>
+template <class V, class C, class = std::enable_if_t<!IsDual<C>::value>>
 Dual<V> operator*(const Dual<V>& a, const C& c) { return {a.v * c, a.d * c}; }
 template <class V, class C, class = std::enable_if_t<std::is_arithmetic_v<C>>>
 Dual<V> operator*(C c, const Dual<V>& a) { return {a.v * c, a.d * c}; }
@@ -116,6 +125,13 @@ template <class T>
 inline T sum_of_lanes_as(const Row<T>& a) {
     if constexpr (Traits<T>::dual) return {sum_of_lanes<Scalar<T>>(a.v), sum_of_lanes<Scalar<T>>(a.d)};
     else return sum_of_lanes<T>(a);
+}
+
+// A constant row of lanes, times a number.
+template <class T>
+inline Row<T> times(const Lanes<Scalar<T>>& row, const T& factor) {
+    if constexpr (Traits<T>::dual) return {row * factor.v, row * factor.d};
+    else return row * factor;
 }
 
 constexpr int rounded_up(int n, int step) { return (n + step - 1) / step * step; }
