@@ -79,6 +79,7 @@ class Model:
             topology,
             hydrogen_mass=hydrogen_mass,
             mollified=lengths if mollified else None,
+            bond_forces=self.card.hydrogen_bond_forces,
             **options,
         )
 

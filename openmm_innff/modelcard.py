@@ -21,7 +21,8 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
     rows = {
         "description": card.description,
         "elements": " ".join(potential.elements),
-        "fast part": _fast(potential.config.fast),
+        "fast part": _kind(potential.config.fast),
+        "slow part": _kind(potential.config.slow),
         "cutoffs": f"fast {potential.cutoff('fast')} A, slow {potential.cutoff('slow')} A",
         "parameters": f"{count['total']} (fast {count['fast']}, slow {count['slow']})",
         "bonds of hydrogen": ", ".join(
@@ -45,9 +46,12 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
     )
 
 
-def _fast(config: ComponentConfig | BondedConfig) -> str:
+def _kind(config: ComponentConfig | BondedConfig) -> str:
     if isinstance(config, BondedConfig):
         return f"bonds, angles and contacts; knows {', '.join(config.environments)}"
+    if config.messages:
+        kind = "scalars and vectors" if config.vectors else "scalars"
+        return f"densities of neighbours, and of their messages ({config.messages} {kind})"
     return "densities of neighbours"
 
 

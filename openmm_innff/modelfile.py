@@ -21,7 +21,7 @@ from openmm_innff.potential.bonded_config import AngleType, BondType, PairType
 
 FORMAT = "innff"
 FORMAT_VERSION = 2
-"""2 if the fast part is bonded, which older versions of the package don't know; else 1."""
+"""2 with a bonded fast part or two layers, which older versions of the package don't know."""
 
 T = TypeVar("T")
 _SAME_MASS = 0.01
@@ -76,6 +76,9 @@ class ModelCard:
         for none. One entry alone, or None, is taken as a tuple too.
     hydrogen_bond_lengths : dict
         Mean length in angstrom of the bonds of hydrogen in the training data, by the other element.
+    hydrogen_bond_forces : dict
+        Mean slow force along these bonds in eV/angstrom, positive where it stretches them, and its
+        slope with the length in eV/angstrom^2.
     training : dict
         Settings that made the model.
     created, version : str
@@ -93,6 +96,7 @@ class ModelCard:
     valid_range: dict[str, Any] = field(default_factory=dict)
     safe_steps: tuple[SafeSteps, ...] = ()
     hydrogen_bond_lengths: dict[str, float] = field(default_factory=dict)
+    hydrogen_bond_forces: dict[str, tuple[float, float]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     version: str = ""
@@ -128,7 +132,7 @@ def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCa
     card : ModelCard
     """
     header = {
-        "format_version": FORMAT_VERSION if potential.needs_bonds() else 1,
+        "format_version": FORMAT_VERSION if _is_new(potential.config) else 1,
         "units": {"energy": "eV", "length": "angstrom"},
         "config": dataclasses.asdict(potential.config),
         "card": dataclasses.asdict(card),
@@ -139,6 +143,11 @@ def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCa
     with atomic_write(target, "wb") as file:
         file.write(content)
     return target
+
+
+def _is_new(config: PotentialConfig) -> bool:
+    parts = (config.fast, config.slow)
+    return any(isinstance(part, BondedConfig) or part.messages > 0 for part in parts)
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
@@ -214,7 +223,9 @@ def _parse_card(card: dict[str, Any]) -> ModelCard:
     steps = card["safe_steps"]
     if not isinstance(steps, list):  # files from before there were several
         steps = [] if steps is None else [steps]
-    return ModelCard(**{**card, "safe_steps": tuple(SafeSteps(**entry) for entry in steps)})
+    forces = {key: tuple(pair) for key, pair in card.get("hydrogen_bond_forces", {}).items()}
+    known = {"safe_steps": tuple(SafeSteps(**entry) for entry in steps)}
+    return ModelCard(**{**card, **known, "hydrogen_bond_forces": forces})
 
 
 def parameter_count(potential: Potential) -> dict[str, int]:

@@ -14,6 +14,7 @@ from openmm.app.topology import Residue
 
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.forces import FAST, SLOW, Backend, Precision, make_force
+from openmm_innff.forces.bond_springs import make_bond_springs
 from openmm_innff.forces.groups import GPU_PLATFORMS, platforms
 from openmm_innff.forces.mollified import mollify
 from openmm_innff.forces.native import make_native_forces
@@ -39,6 +40,7 @@ def create_system(
     periodic: bool | None = None,
     reference_energies: bool = False,
     mollified: Mapping[str, float] | None = None,
+    bond_forces: Mapping[str, tuple[float, float]] | None = None,
 ) -> openmm.System:
     """Create a System whose forces come from a potential alone.
 
@@ -74,6 +76,9 @@ def create_system(
     mollified
         Lengths (angstrom) of bonds of hydrogen to other elements, by symbol: the slow part is then
         evaluated with each hydrogen at this distance, see `forces.mollified`. None: as it is.
+    bond_forces
+        What the slow force along these bonds is on average, see `forces.bond_springs`; given back
+        to them where the slow part is mollified.
 
     Returns
     -------
@@ -133,6 +138,10 @@ def create_system(
             bonds=bonds,
         )
         system.addForce(force)
+    if mollified is not None and bond_forces:
+        springs = make_bond_springs(topology, mollified, bond_forces, periodic)
+        springs.setForceGroup(fast_group)
+        system.addForce(springs)
     # The forces without a role in the dynamics go where they are evaluated least.
     system.addForce(_molecules_force(topology, slow_group if split else fast_group))
     if remove_cm_motion:

@@ -50,10 +50,13 @@ class MessageLayer(nn.Module):
         Invariants and interpolants of the first layer's readout.
     messages : int
         F.
+    vectors : bool
+        Whether each message has a vector beside its scalar.
     generator : torch.Generator
         Source of the initial values.
     """
 
+    vectors: torch.jit.Final[bool]
     path_norms: Tensor
     message_norms: Tensor
 
@@ -83,7 +86,7 @@ class MessageLayer(nn.Module):
         self.paths = normal(paths, species, radials, messages)
         self.from_inputs = normal(species, inputs, messages)
         self.from_functions = normal(species, projections, messages)
-        self.from_vectors = normal(species if vectors else 0, channels, messages)
+        self.from_vectors = normal(species, channels, messages) if vectors else None
         widths = [w * messages + channels for w in (PATHS_TO if vectors else (1, 1, 1))]
         self.mixing_0, self.mixing_1, self.mixing_2 = (normal(species, w, channels) for w in widths)
         self.factors: list[float] = [1.0 / math.sqrt(w) for w in widths]
@@ -111,20 +114,18 @@ class MessageLayer(nn.Module):
         counts : list of int
         """
         one, many = inputs.split(counts), functions.split(counts)
-        scalars = torch.cat(
-            [
-                torch.matmul(one[z], self.from_inputs[z])
-                + torch.matmul(many[z], self.from_functions[z])
-                for z in range(len(counts))
-            ]
-        ) * self.message_norms[0]
-        if not self.vectors:
+        found = [
+            torch.matmul(one[z], self.from_inputs[z]) + torch.matmul(many[z], self.from_functions[z])
+            for z in range(len(counts))
+        ]
+        scalars = torch.cat(found) * self.message_norms[0]
+        if self.from_vectors is None:
             return scalars
-        parts = a[1:4].split(counts, 1)
-        vectors = torch.cat(
-            [torch.matmul(parts[z], self.from_vectors[z]) for z in range(len(counts))], 1
-        ) * self.message_norms[1]
-        return torch.cat([scalars.unsqueeze(0), vectors]).transpose(0, 1).flatten(1)
+        else:  # noqa: RET505 - TorchScript leaves out this branch, not what follows a return
+            parts = a[1:4].split(counts, 1)
+            found = [torch.matmul(part, self.from_vectors[z]) for z, part in enumerate(parts)]
+            vectors = torch.cat(found, 1) * self.message_norms[1]
+            return torch.cat([scalars.unsqueeze(0), vectors]).transpose(0, 1).flatten(1)
 
     def couple(self, density: Tensor) -> list[Tensor]:
         """Return B of each degree, shape (2 l + 1, n, paths * F).

@@ -48,8 +48,9 @@ def _fold_layer(layer: MessageLayer, inverse_deviation: Tensor) -> FoldedLayer:
     size, radial = layer.messages, layer.nodal_values()
     own, paths = (layer.mixing_0, layer.mixing_1, layer.mixing_2), sum(PATHS_TO)
     scalar, vector = layer.message_norms.unbind()
-    vectors = layer.from_vectors * vector
-    if not layer.vectors:
+    if layer.from_vectors is not None:
+        vectors = layer.from_vectors * vector
+    else:
         species, channels = layer.from_inputs.shape[0], own[0].shape[2]
         vectors = radial.new_zeros(species, channels, size)
         radial = torch.cat([radial, radial.new_zeros(paths - len(radial), *radial.shape[1:])])

@@ -20,7 +20,7 @@ from openmm_innff.modelfile import ModelCard, save_model
 from openmm_innff.potential import BondedConfig, Potential, PotentialConfig
 from openmm_innff.training.batch import Batch, make_batch
 from openmm_innff.training.bonded import known_types
-from openmm_innff.training.bonds import hydrogen_bond_lengths
+from openmm_innff.training.bonds import hydrogen_bond_forces, hydrogen_bond_lengths
 from openmm_innff.training.calibrate import shortest_distances
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
@@ -206,6 +206,8 @@ def _finish(
 ) -> Path:
     trainer.fit_reference_energies(_counts(training))
     errors = trainer.validate()
+    elements, sample = trainer.potential.elements, trainer.training
+    lengths = hydrogen_bond_lengths(elements, sample)
     units = {"force": "meV_per_A", "energy": "meV_per_atom"}
     card = ModelCard(
         name=config.card.name,
@@ -217,7 +219,10 @@ def _finish(
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
         valid_range={**config.card.valid_range, **_shortest(trainer.potential, trainer.training)},
-        hydrogen_bond_lengths=hydrogen_bond_lengths(trainer.potential.elements, trainer.training),
+        hydrogen_bond_lengths=lengths,
+        hydrogen_bond_forces=hydrogen_bond_forces(
+            elements, sample, [trainer.slow_forces(batch) for batch in sample], lengths
+        ),
         training={
             "frames": len(training),
             "validation_frames": len(validation),
@@ -226,6 +231,7 @@ def _finish(
             **{name: getattr(config.optimizer, name) for name in ("fast_epochs", "joint_epochs")},
             "smoothness_weight_fs2": config.smoothness.weight,
             "smoothness_magnitude": config.smoothness.magnitude,
+            "smoothness_bonds": config.smoothness.bonds,
         },
         version=version("openmm-innff"),
     )

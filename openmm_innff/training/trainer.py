@@ -18,6 +18,7 @@ from openmm_innff.training.losses import (
     LossTerms,
     batch_loss,
     evaluate_batch,
+    part_forces,
     rms,
 )
 
@@ -258,6 +259,11 @@ class Trainer:
     def _errors(self, batch: Batch, parts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
         energy, forces, _ = evaluate_batch(self.average, batch, parts, differentiable=False)
         return energy.detach().double() - batch.energies, forces.detach() - batch.forces
+
+    def slow_forces(self, batch: Batch) -> Tensor:
+        """Return the slow forces of the averaged potential, shape (N, 3), in eV/angstrom."""
+        where = batch, batch.positions
+        return part_forces(self.average, "slow", *where, differentiable=False)[1].detach()
 
     def validate(self) -> dict[str, float]:
         """Return errors of the averaged potential; meV per atom and meV/angstrom."""

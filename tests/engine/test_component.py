@@ -9,7 +9,7 @@ from openmm_innff.engine.component import CompiledComponent
 from openmm_innff.engine.library import threads
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
-from openmm_innff.potential.folded import fold, shape_of
+from openmm_innff.potential.folded import fold, fold_all, shape_of
 from openmm_innff.potential.trainable import component_forces
 from openmm_innff.training.batch import collate, make_batch
 from openmm_innff.training.config import SmoothnessConfig
@@ -21,7 +21,17 @@ ELEMENTS = {1: ("O",), 2: ("H", "O"), 4: ("H", "C", "N", "O")}
 NUMBERS = {"H": 1, "C": 6, "N": 7, "O": 8}
 
 
-def potential_of(n_species: int, l_max: int, **sizes: int) -> Potential:
+LAYERS = [
+    {"l_max": 0},
+    {"l_max": 1},
+    {"l_max": 2},
+    {"l_max": 2, "messages": 5, "message_cutoff": 2.2},
+    {"l_max": 2, "messages": 17, "vectors": False},
+]
+"""Components of one layer and of two."""
+
+
+def potential_of(n_species: int, l_max: int, **sizes: float) -> Potential:
     given = {"channels": 5, "nodes": 7, "radials": 3, "projections": 6, "intervals": 5, **sizes}
     config = PotentialConfig(
         ELEMENTS[n_species],
@@ -37,6 +47,11 @@ def potential_of(n_species: int, l_max: int, **sizes: int) -> Potential:
             readout.mean.normal_(generator=random)
             readout.inverse_deviation.uniform_(0.5, 2.0, generator=random)
             component.scale.fill_(0.7)
+            for layer, deeper in zip(component.layers, component.readouts, strict=True):
+                layer.message_norms.uniform_(0.05, 0.1, generator=random)
+                layer.path_norms.uniform_(0.2, 0.5, generator=random)
+                deeper.linear.normal_(generator=random)
+                deeper.mean.normal_(generator=random)
     return potential
 
 
@@ -51,10 +66,10 @@ def sample(potential: Potential, count: int = 30, width: float = 9.0) -> tuple:
 
 
 @pytest.mark.parametrize("part", ["fast", "slow"])
-@pytest.mark.parametrize("l_max", [0, 1, 2])
+@pytest.mark.parametrize("layers", LAYERS, ids=str)
 @pytest.mark.parametrize("n_species", [1, 2, 4])
-def test_energies_and_forces_are_those_of_torch(n_species: int, l_max: int, part: str):
-    potential = potential_of(n_species, l_max)
+def test_energies_and_forces_are_those_of_torch(n_species: int, layers: dict, part: str):
+    potential = potential_of(n_species, **layers)
     given = sample(potential)
     component = getattr(potential, part)
     for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
@@ -68,9 +83,10 @@ def test_energies_and_forces_are_those_of_torch(n_species: int, l_max: int, part
             torch.testing.assert_close(a, b.detach(), atol=tolerance * scale, rtol=0)
 
 
+@pytest.mark.parametrize("messages", [0, 1, 16])
 @pytest.mark.parametrize("sizes", [{"channels": 1}, {"channels": 33, "projections": 70}])
-def test_sizes_that_fill_no_register_or_many(sizes: dict):
-    potential = potential_of(2, 2, **sizes)
+def test_sizes_that_fill_no_register_or_many(sizes: dict, messages: int):
+    potential = potential_of(2, 2, messages=messages, **sizes)
     given = sample(potential)
     found, expected = (
         component_forces(potential.slow, *given, differentiable=False, engine=engine)
@@ -79,8 +95,9 @@ def test_sizes_that_fill_no_register_or_many(sizes: dict):
     torch.testing.assert_close(found, tuple(t.detach() for t in expected))
 
 
-def test_a_species_that_is_absent_and_an_atom_without_neighbours():
-    potential = potential_of(4, 2)
+@pytest.mark.parametrize("messages", [0, 4])
+def test_a_species_that_is_absent_and_an_atom_without_neighbours(messages: int):
+    potential = potential_of(4, 2, messages=messages)
     positions = torch.tensor([[0.0, 0, 0], [0, 0, 1.0], [50.0, 0, 0]], dtype=torch.float64)
     pairs = find_pairs(positions, torch.zeros(3, 3).double(), False, 4.3)
     species = torch.tensor([0, 2, 2])
@@ -112,15 +129,17 @@ def test_core_repulsion_is_that_of_torch(distance: float, kinds: tuple[int, int]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-@pytest.mark.parametrize("part", ["fast", "slow"])
-def test_an_empty_list_leaves_the_energies_of_lone_atoms(part: str, count: int):
-    component = getattr(potential_of(1, 2), part)
+@pytest.mark.parametrize("messages", [0, 4])
+def test_an_empty_list_leaves_the_energies_of_lone_atoms(messages: int, count: int):
+    component = potential_of(1, 2, messages=messages).slow
     nothing = torch.zeros(0, dtype=torch.int64)
     starts = torch.zeros(count + 1, dtype=torch.int64)
     pairs = PairList(starts, nothing, torch.zeros(0, 3).double())
     positions = torch.rand(count, 3, dtype=torch.float64)
     species = torch.zeros(count, dtype=torch.int64)
-    alone = component.atomic_energies(torch.zeros(9, 1, 7).double(), [1])
+    lone = PairList(starts.new_zeros(2), nothing, torch.zeros(0, 3).double())
+    where = torch.zeros(1, 3, dtype=torch.float64), lone, torch.zeros(1, dtype=torch.int64)
+    alone, _ = component_forces(component, *where, differentiable=False, engine="torch")
     energies, forces = component_forces(
         component, positions, pairs, species, differentiable=False, engine="compiled"
     )
@@ -138,10 +157,10 @@ def parameter_gradients(component, given: tuple, engine: str) -> list[torch.Tens
     return list(torch.autograd.grad(loss, list(component.parameters())))
 
 
-@pytest.mark.parametrize("l_max", [0, 1, 2])
+@pytest.mark.parametrize("layers", LAYERS, ids=str)
 @pytest.mark.parametrize("n_species", [1, 2, 4])
-def test_parameter_gradients_with_core_repulsion_and_absent_species(n_species: int, l_max: int):
-    potential = potential_of(n_species, l_max)
+def test_parameter_gradients_with_core_repulsion_and_absent_species(n_species: int, layers: dict):
+    potential = potential_of(n_species, **layers)
     positions, pairs, species = sample(potential)
     absent = n_species // 2 if n_species > 2 else n_species
     given = positions, pairs, torch.where(species == absent, 0, species).sort()[0]
@@ -177,6 +196,12 @@ def test_parameters_of_another_size_or_type_are_named():
         component.set_parameters(folded._replace(table=folded.table[..., 1:]))
     with pytest.raises(ValueError, match="shape: the compiled engine can't do"):
         CompiledComponent(shape_of(potential.slow)._replace(l_max=3), None, torch.float64)
+    deep = potential_of(2, 2, messages=3).slow
+    component = CompiledComponent(shape_of(deep), None, torch.float64)
+    parameters = fold_all(deep)
+    parameters[8] = parameters[8][:3]
+    with pytest.raises(ValueError, match=r"radial: wanted .* of shape \(7, 14, 3\), found .*"):
+        component.set_all(parameters)
 
 
 def test_half_precision_is_refused():
@@ -203,9 +228,9 @@ def frame(seed: int) -> Frame:
     [(torch.float64, 1e-10), (torch.float32, 1e-5)],
     ids=["double", "single"],
 )
-@pytest.mark.parametrize("l_max", [0, 1, 2])
-def test_gradients_of_a_training_loss_are_those_of_autograd(l_max, dtype, tolerance):
-    potential = potential_of(2, l_max).to(dtype)
+@pytest.mark.parametrize("layers", LAYERS, ids=str)
+def test_gradients_of_a_training_loss_are_those_of_autograd(layers, dtype, tolerance):
+    potential = potential_of(2, **layers).to(dtype)
     masses = torch.ones(27)
     frames = [frame(seed) for seed in (0, 2)]
     batch = collate([make_batch(potential, f, masses[: len(f)], dtype) for f in frames])
@@ -229,9 +254,10 @@ def restore_threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("messages", [0, 4])
 @pytest.mark.usefixtures("restore_threads")
-def test_results_depend_on_the_number_of_threads_only():
-    potential = potential_of(2, 2)
+def test_results_depend_on_the_number_of_threads_only(messages: int):
+    potential = potential_of(2, 2, messages=messages)
     given = sample(potential, 100, 12.0)
     results = {}
     for count in (1, 2):
@@ -245,9 +271,10 @@ def test_results_depend_on_the_number_of_threads_only():
     torch.testing.assert_close(results[1], results[2], atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("messages", [0, 4])
 @pytest.mark.usefixtures("restore_threads")
-def test_gradients_depend_on_the_number_of_threads_only():
-    potential = potential_of(2, 2)
+def test_gradients_depend_on_the_number_of_threads_only(messages: int):
+    potential = potential_of(2, 2, messages=messages)
     given = sample(potential, 100, 12.0)
     results = {}
     for count in (1, 2):

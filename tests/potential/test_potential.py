@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,20 @@ def age_of_list(component) -> object:
     if component.compiled:
         return component.compiled_object().rebuilds
     return tuple(component.list_positions.flatten().tolist())
+
+
+@pytest.fixture(params=["one layer", "vectors", "scalars"])
+def tiny_potential(request, tiny_config) -> Potential:
+    """A potential whose slow part has one layer, or two with messages of either kind."""
+    slow = tiny_config.slow
+    if request.param != "one layer":
+        vectors = request.param == "vectors"
+        slow = replace(slow, messages=3, vectors=vectors, message_cutoff=3.5)
+    potential = Potential(replace(tiny_config, slow=slow), seed=1)
+    for layer in potential.slow.layers:
+        layer.message_norms.fill_(0.1)
+        layer.path_norms.fill_(0.3)
+    return potential
 
 
 @pytest.fixture
@@ -245,6 +260,10 @@ def test_configuration_is_checked():
         ComponentConfig(cutoff=5.0, projections=7)
     with pytest.raises(ConfigError, match=r"cutoff: wanted a value from 0\.5 to 20\.0, found -1"):
         ComponentConfig(cutoff=-1)
+    with pytest.raises(ConfigError, match="l_max: wanted 2 where there are messages, found 1"):
+        ComponentConfig(cutoff=5.0, l_max=1, messages=4)
+    with pytest.raises(ConfigError, match="message_cutoff: wanted a value from"):
+        ComponentConfig(cutoff=5.0, messages=4, message_cutoff=5.5)
     with pytest.raises(ConfigError, match="elements: wanted distinct symbols"):
         PotentialConfig(("H", "H"), slow, slow)
 

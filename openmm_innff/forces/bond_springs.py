@@ -1,0 +1,56 @@
+"""What a mollified slow part lacks along bonds of hydrogen, on average, as springs."""
+
+import math
+from collections.abc import Mapping
+
+import openmm
+from openmm.app import Topology, element
+
+from openmm_innff.units import ANGSTROM_TO_NM, EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM
+
+NAME = "INN-FF mean slow force along bonds of hydrogen"
+_SMALLEST_SLOPE = 0.01
+"""Below this (eV/angstrom^2) a spring with the mean force would lie too far away."""
+
+
+def make_bond_springs(
+    topology: Topology,
+    lengths: Mapping[str, float],
+    bond_forces: Mapping[str, tuple[float, float]],
+    periodic: bool,
+) -> openmm.HarmonicBondForce:
+    """Make the Force that gives bonds the mean slow force back.
+
+    A slow part that is evaluated at fixed lengths of these bonds (`forces.mollified`) can't act
+    along them. Its mean force there and how this changes with the length is a function of the
+    bond alone, so that it can be moved from the slow to the fast part without changing their sum;
+    what remains lost fluctuates about zero.
+
+    Parameters
+    ----------
+    topology
+        Its bonds.
+    lengths
+        Length (angstrom) to which the slow part is mollified, by symbol of the other element.
+    bond_forces
+        Mean force at this length (eV/angstrom, positive where it stretches the bond) and its slope
+        with the length (eV/angstrom^2), likewise.
+    periodic
+        Whether a bond may cross a face of the box.
+    """
+    force = openmm.HarmonicBondForce()
+    for pair in topology.bonds():
+        hydrogens = [atom for atom in pair if atom.element is element.hydrogen]
+        heavy = [atom for atom in pair if atom.element is not element.hydrogen]
+        if len(hydrogens) != 1 or heavy[0].element.symbol not in bond_forces:
+            continue
+        symbol = heavy[0].element.symbol
+        mean, slope = bond_forces[symbol]
+        if abs(slope) < _SMALLEST_SLOPE:
+            slope = math.copysign(_SMALLEST_SLOPE, slope)
+        rest = (lengths[symbol] - mean / slope) * ANGSTROM_TO_NM
+        constant = -slope * EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM / ANGSTROM_TO_NM
+        force.addBond(hydrogens[0].index, heavy[0].index, rest, constant)
+    force.setName(NAME)
+    force.setUsesPeriodicBoundaryConditions(periodic)
+    return force
