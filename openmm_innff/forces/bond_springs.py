@@ -1,6 +1,5 @@
 """What a mollified slow part lacks along bonds of hydrogen, on average, as springs."""
 
-import math
 from collections.abc import Mapping
 
 import openmm
@@ -9,8 +8,8 @@ from openmm.app import Topology, element
 from openmm_innff.units import ANGSTROM_TO_NM, EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM
 
 NAME = "INN-FF mean slow force along bonds of hydrogen"
-_SMALLEST_SLOPE = 0.01
-"""Below this (eV/angstrom^2) a spring with the mean force would lie too far away."""
+_STIFFNESS = 10.0
+"""Of two springs (eV/angstrom^2) whose difference is wanted, so that both have possible lengths."""
 
 
 def make_bond_springs(
@@ -46,11 +45,17 @@ def make_bond_springs(
             continue
         symbol = heavy[0].element.symbol
         mean, slope = bond_forces[symbol]
-        if abs(slope) < _SMALLEST_SLOPE:
-            slope = math.copysign(_SMALLEST_SLOPE, slope)
-        rest = (lengths[symbol] - mean / slope) * ANGSTROM_TO_NM
-        constant = -slope * EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM / ANGSTROM_TO_NM
-        force.addBond(hydrogens[0].index, heavy[0].index, rest, constant)
+        rest = lengths[symbol]
+        for length, constant in (
+            (rest, _STIFFNESS - slope),
+            (rest - mean / _STIFFNESS, -_STIFFNESS),
+        ):
+            force.addBond(
+                hydrogens[0].index,
+                heavy[0].index,
+                length * ANGSTROM_TO_NM,
+                constant * EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM / ANGSTROM_TO_NM,
+            )
     force.setName(NAME)
     force.setUsesPeriodicBoundaryConditions(periodic)
     return force

@@ -43,7 +43,7 @@ def test_bonds_feel_the_mean_force_and_its_slope(topology, slope: float) -> None
     for length in (0.93, 0.98, 1.05):
         springs = make_bond_springs(topology, LENGTHS, {"O": (0.02, slope)}, periodic=False)
         expected = 0.02 + slope * (length - 0.98)
-        assert force_on_hydrogen(springs, length) == pytest.approx(expected, abs=1e-3)
+        assert force_on_hydrogen(springs, length) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_mollified_system_has_them_in_the_fast_group(tiny_potential, topology) -> None:
