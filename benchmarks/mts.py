@@ -30,7 +30,7 @@ from openmm_innff import load_model, plotstyle
 from openmm_innff.audit.measure import Bench, measure
 from openmm_innff.audit.sampling import species_of
 from openmm_innff.audit.schemes import COLOURED, DEFAULT, VIBRATIONAL_FRICTION, find_scheme
-from openmm_innff.audit.statistics import Mean
+from openmm_innff.statistics import Mean
 from openmm_innff.audit.verdict import Tolerances, compare
 from openmm_innff.boxes import settle_classically, water_box
 from openmm_innff.files import atomic_write
@@ -156,7 +156,10 @@ def all_biases(model, ways, machine, arguments, console) -> dict[str, list]:
                 continue
             system = way.system(model, topology)
             symbols = [atom.element.symbol for atom in topology.atoms()]
-            bench = Bench(topology, system, species_of(system, symbols), *start, machine)
+            plain = system
+            if way.mollified:
+                plain = dataclasses.replace(way, mollified=False).system(model, topology)
+            bench = Bench(topology, system, plain, species_of(system, symbols), *start, machine)
             task = progress.add_task(name, total=length)
             results[name] = measure(
                 bench,
@@ -250,6 +253,7 @@ COLUMNS = {
     "kinetic": "T kinetic %",
     "configurational": "T configurational %",
     "bonded": "bond, angle energy %",
+    "energy": "potential energy, % of kT/2",
     "rdf": "g(r) / noise",
     "spectrum": "spectrum %",
     "diffusion": "diffusion %",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from openmm_innff.errors import ConfigError, DataError
 from openmm_innff.files import atomic_write
+from openmm_innff.statistics import mean_with_error
 from openmm_innff.units import NM_TO_ANGSTROM
 
 _PAIRS_PER_FRAME = 1_000_000
@@ -32,7 +33,7 @@ class RadialDistribution:
     g
         Values, shape (n_bins,).
     error
-        Standard errors from the scatter of blocks of frames, shape (n_bins,).
+        Standard errors, correlations of successive frames included, shape (n_bins,).
     """
 
     pair: str
@@ -68,14 +69,13 @@ def radial_distribution(
     pair: str,
     r_max: float | None = None,
     bin_width: float = 0.05,
-    blocks: int = 5,
 ) -> RadialDistribution:
     r"""Compute a radial distribution function, pairs within a molecule left out.
 
-    .. math:: g(r) = \frac{n(r)}{n_\mathrm{pairs} \sum_f \Delta V(r) / V_f}
+    .. math:: g(r) = \left\langle \frac{n_f(r) V_f}{n_\mathrm{pairs} \Delta V(r)} \right\rangle_f
 
-    with n(r) the pairs found in a shell of volume Delta V, over all frames f of volume V_f. In
-    large systems a subset of the first element's atoms is taken.
+    with n(r) the pairs found in a shell of volume Delta V in frame f of volume V. In large systems
+    a subset of the first element's atoms is taken. Errors: `statistics.mean_with_error`.
 
     Parameters
     ----------
@@ -87,30 +87,25 @@ def radial_distribution(
         Upper end, angstrom; None: half the narrowest width of the smallest box.
     bin_width
         Angstrom.
-    blocks
-        Successive parts of the trajectory whose scatter gives the errors.
 
     Raises
     ------
     DataError
-        If there is no box, no such pair, or fewer frames than blocks.
+        If there is no box or no such pair.
     """
     if trajectory.unitcell_vectors is None:
         raise DataError("trajectory: wanted a periodic box, found none")
-    if trajectory.n_frames < blocks:
-        raise DataError(f"trajectory: wanted {blocks} frames, found {trajectory.n_frames}")
     pairs = _pairs_between_molecules(trajectory.topology, pair)
     widths = 1.0 / np.linalg.norm(np.linalg.inv(trajectory.unitcell_vectors), axis=1)
     limit = float(widths.min()) * NM_TO_ANGSTROM / 2
     n_bins = int(min(limit, r_max or limit) / bin_width)
     edges = np.arange(n_bins + 1, dtype=np.float64) * bin_width
-    parts = [
-        _block(trajectory[start:stop], pairs, edges)
-        for start, stop in zip(*_block_limits(trajectory.n_frames, blocks), strict=True)
-    ]
-    values = np.array(parts)
-    error = values.std(axis=0, ddof=1) / np.sqrt(blocks) if blocks > 1 else np.zeros(n_bins)
-    return RadialDistribution(pair, (edges[1:] + edges[:-1]) / 2, values.mean(axis=0), error)
+    centres, frames = (edges[1:] + edges[:-1]) / 2, _by_frame(trajectory, pairs, edges)
+    if len(frames) == 1:
+        return RadialDistribution(pair, centres, frames[0], np.zeros(n_bins))
+    means = [mean_with_error(values) for values in frames.T]
+    g, error = (np.array([getattr(mean, name) for mean in means]) for name in ("value", "error"))
+    return RadialDistribution(pair, centres, g, error)
 
 
 def agreement(found: RadialDistribution, reference: RadialDistribution) -> Agreement:
@@ -211,20 +206,17 @@ def _pairs_between_molecules(topology: mdtraj.Topology, pair: str) -> NDArray[np
     return np.column_stack([i[different], j[different]])
 
 
-def _block_limits(n_frames: int, blocks: int) -> tuple[list[int], list[int]]:
-    limits = np.linspace(0, n_frames, blocks + 1).round().astype(int).tolist()
-    return limits[:-1], limits[1:]
-
-
-def _block(
+def _by_frame(
     trajectory: mdtraj.Trajectory, pairs: NDArray[np.int64], edges: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    counts = np.zeros(len(edges) - 1)
+    """Return g(r) of each frame, shape (n_frames, n_bins)."""
+    counts = np.zeros((trajectory.n_frames, len(edges) - 1))
     at_once = max(1, _DISTANCES_AT_ONCE // len(pairs))
     for start in range(0, trajectory.n_frames, at_once):
         frames = trajectory[start : start + at_once]
         distances = mdtraj.compute_distances(frames, pairs) * NM_TO_ANGSTROM
-        counts += np.histogram(distances, edges)[0]
+        for k, row in enumerate(distances):
+            counts[start + k] = np.histogram(row, edges)[0]
     volumes = np.abs(np.linalg.det(trajectory.unitcell_vectors.astype(float))) * NM_TO_ANGSTROM**3
     shells = 4 / 3 * np.pi * np.diff(edges**3)
-    return np.asarray(counts / (len(pairs) * shells * (1 / volumes).sum()))
+    return np.asarray(counts * volumes[:, None] / (len(pairs) * shells))

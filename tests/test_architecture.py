@@ -24,7 +24,7 @@ COMES_WITH_TORCH = {"triton"}  # in its CUDA builds
 LAYERS = (
     ("errors", "units"),
     ("files", "elements", "interrupt", "settings"),
-    ("plotstyle",),
+    ("plotstyle", "statistics"),
     ("data",),
     ("nn",),
     ("neighbors",),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openmm_innff.audit.verdict import DYNAMIC, Check, Tolerances, Verdict, compare, overall
+from openmm_innff.audit.verdict import DYNAMIC, SLOW, Check, Tolerances, Verdict, compare, overall
 from openmm_innff.modelfile import SafeSteps
 
 
@@ -30,7 +30,11 @@ class Candidate:
     @property
     def statics(self) -> Verdict:
         """Verdict on drift and averages of positions and velocities."""
-        return self._verdict(check for check in self.checks if check.group not in DYNAMIC)
+        return self._verdict(
+            check
+            for check in self.checks
+            if check.group not in DYNAMIC and (check.group not in SLOW or check.verdict == "fail")
+        )
 
     @property
     def dynamics(self) -> Verdict:

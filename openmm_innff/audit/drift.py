@@ -7,7 +7,7 @@ import openmm
 from numpy.typing import NDArray
 from openmm import unit
 
-from openmm_innff.audit.statistics import Mean
+from openmm_innff.statistics import Mean
 from openmm_innff.units import FS_TO_PS, KJ_PER_MOL_TO_EV
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openmm_innff.audit.statistics import Mean, mean_with_error, ratio_with_error
+from openmm_innff.statistics import Mean, mean_with_error, ratio_with_error
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from openmm_innff.audit.drift import measure_drift
 from openmm_innff.audit.probe import Probe
 from openmm_innff.audit.sampling import Record, Species, put, sample_run
 from openmm_innff.audit.schemes import MakeIntegrator
-from openmm_innff.audit.statistics import Mean, mean_with_error
+from openmm_innff.statistics import Mean, mean_with_error
 from openmm_innff.errors import SimulationError
 from openmm_innff.integrators import mts_nve_integrator
 from openmm_innff.simulation.machine import Machine
@@ -37,6 +37,8 @@ class Bench:
         Atoms, bonds and box.
     system
         Fast forces in group 0, slow ones in group 1.
+    plain
+        The same without what makes steps longer: potential energies are those of this one.
     species
         Elements and masses of the atoms.
     positions, velocities
@@ -47,6 +49,7 @@ class Bench:
 
     topology: app.Topology
     system: openmm.System
+    plain: openmm.System
     species: Species
     positions: Array
     velocities: Array
@@ -59,6 +62,13 @@ class Bench:
         )
         put(made, self.positions, self.velocities)
         return made
+
+    def energies(self, record: Record) -> Array:
+        """Return the potential energy along a run, shape (n_samples,), in eV."""
+        if self.plain is self.system:
+            return record.energies
+        probe = Probe(self.plain, self.machine.platform, self.machine.properties)
+        return np.array([probe(positions)[0] for positions in record.positions])
 
     def probe(self) -> Probe:
         """Make a probe of the System."""
@@ -152,7 +162,8 @@ def _observables(
         "temperatures": _plain(temperatures),
         "means": _plain(means),
         "deviations": _plain(deviations),
-        "energy_eV": _pair(mean_with_error(record.energies)),
+        "atoms": len(masses),
+        "energy_eV": _pair(mean_with_error(bench.energies(record))),
         "rdf": {
             f.pair: {"r": f.r.tolist(), "g": f.g.tolist(), "error": f.error.tolist()}
             for f in functions

@@ -198,7 +198,7 @@ def _bench(
         positions, velocities = kept["positions"], kept["velocities"]
     symbols = [atom.element.symbol for atom in setup.topology.atoms()]
     species = species_of(system, symbols)
-    return Bench(setup.topology, system, species, positions, velocities, machine)
+    return Bench(setup.topology, system, system, species, positions, velocities, machine)
 
 
 def _stiffness(bench: Bench) -> dict[str, Any]:

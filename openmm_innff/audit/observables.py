@@ -26,13 +26,12 @@ from openmm import app
 
 from openmm_innff.analysis import RadialDistribution, radial_distribution
 from openmm_innff.audit.sampling import Record, Species
-from openmm_innff.audit.statistics import Mean, mean_with_error, ratio_with_error
+from openmm_innff.statistics import Mean, mean_with_error, ratio_with_error
 from openmm_innff.units import AMU_A2_PER_FS2_TO_EV, ANGSTROM_TO_NM, KB_EV_PER_K
 
 Array = NDArray[np.float64]
 
 _RDF_EVERY_FS = 100.0
-_RDF_BLOCKS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,5 +210,4 @@ def radial_distributions(
     frames.unitcell_vectors = np.tile(np.array(box._value, dtype=float), (len(positions), 1, 1))
     symbols = sorted({atom.element.symbol for atom in topology.atoms()})
     pairs = [f"{a}-{b}" for i, a in enumerate(symbols) for b in symbols[i:]]
-    blocks = min(_RDF_BLOCKS, len(positions))
-    return [radial_distribution(frames, pair, r_max, blocks=blocks) for pair in pairs]
+    return [radial_distribution(frames, pair, r_max) for pair in pairs]

@@ -19,7 +19,7 @@ from openmm_innff.plotstyle import CYCLE, new_figure, note, save_figure, style
 
 _COLOURS = {"pass": "green", "unclear": "yellow", "fail": "red"}
 _PANELS = ("drift", "kinetic", "configurational", "bonded", "rdf", "diffusion")
-_SHORT = ("steps fs", "drift", "T kin", "T conf", "bonds", "g(r)", "statics", "dyn.")
+_SHORT = ("steps fs", "drift", "T kin", "T conf", "bonds", "E pot", "g(r)", "statics", "dyn.")
 _SPREAD_FS = 0.12
 """Between two points of the same step, so that their error bars don't hide each other."""
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from openmm_innff.analysis import RadialDistribution, agreement
-from openmm_innff.audit.statistics import Mean, difference
+from openmm_innff.statistics import Mean, difference
+from openmm_innff.units import KB_EV_PER_K
 
 Verdict = Literal["pass", "unclear", "fail"]
 
@@ -17,11 +18,14 @@ GROUPS = {
     "kinetic": "kinetic temperature, %",
     "configurational": "configurational temperature, %",
     "bonded": "bond and angle energy, %",
+    "energy": "potential energy, % of kT/2",
     "rdf": "g(r): difference / noise",
     "spectrum": "velocity spectrum, %",
     "diffusion": "diffusion, %",
 }
 DYNAMIC = frozenset({"spectrum", "diffusion"})
+SLOW = frozenset({"energy"})
+"""Groups whose fluctuations are so slow that runs of common length can refute but not confirm."""
 _SIGMAS = 2.0
 
 
@@ -35,6 +39,9 @@ class Tolerances:
         Of kinetic and configurational temperatures from the bath's.
     bonded_percent
         Of bond and angle energies from the reference's.
+    energy_percent
+        Of the potential energy from the reference's, for each degree of freedom and in per cent of
+        kT/2. It relaxes slowly.
     rdf_noise
         Mean difference of g(r) in units of what noise alone would give.
     drift_meV_per_atom_ps
@@ -45,6 +52,7 @@ class Tolerances:
 
     temperature_percent: float = 2.0
     bonded_percent: float = 2.0
+    energy_percent: float = 2.0
     rdf_noise: float = 2.0
     drift_meV_per_atom_ps: float = 0.1
     dynamics_percent: float = 10.0
@@ -129,6 +137,11 @@ def compare(
         checks.append(
             _check("bonded", kind, change.percent, change.percent_error, tolerances.bonded_percent)
         )
+    if "energy_eV" in found:
+        unit = 3 * found["atoms"] * KB_EV_PER_K * temperature / 2 / 100
+        change = difference(Mean(*found["energy_eV"]), Mean(*reference["energy_eV"]))
+        value, error = change.value / unit, change.error / unit
+        checks.append(_check("energy", "potential energy", value, error, tolerances.energy_percent))
     for pair, table in found["rdf"].items():
         alike = agreement(_function(pair, table), _function(pair, reference["rdf"][pair]))
         ratio = alike.difference / alike.noise if alike.noise > 0 else math.inf

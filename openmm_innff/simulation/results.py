@@ -34,7 +34,6 @@ from openmm_innff.throughput import Speed
 
 RDF_TABLE = "rdf.csv"
 SPEEDS = "speeds.json"
-_BLOCKS = 5
 
 
 def make_report(
@@ -163,8 +162,7 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
     with _silent():
         topology_ = mdtraj.Topology.from_openmm(topology)
         trajectory = mdtraj.load_dcd(folder / TRAJECTORY, top=topology_)
-    blocks = min(_BLOCKS, trajectory.n_frames)
-    functions = [radial_distribution(trajectory, pair, blocks=blocks) for pair in pairs]
+    functions = [radial_distribution(trajectory, pair) for pair in pairs]
     save_table(
         functions,
         folder / RDF_TABLE,

@@ -64,7 +64,7 @@ def main(out: Path, paths: list[Path]) -> None:
         water_topology(first.numbers, first.positions, first.cell),
     )
     trajectory.unitcell_vectors = np.stack([frame.cell for frame in frames]) * ANGSTROM_TO_NM
-    functions = [radial_distribution(trajectory, pair, blocks=8) for pair in ("O-O", "O-H", "H-H")]
+    functions = [radial_distribution(trajectory, pair) for pair in ("O-O", "O-H", "H-H")]
     files = ", ".join(path.name for path in paths)
     edge = np.cbrt(np.linalg.det(first.cell))
     save_table(
@@ -74,7 +74,7 @@ def main(out: Path, paths: list[Path]) -> None:
             "Radial distribution functions of the reference data of water-pbe0,",
             f"{len(frames)} frames of {files}, {len(first.numbers) // 3} H2O, {edge:.6f} angstrom.",
             "Data: deepmodeling/deepmd-kit (LGPL-3.0), doi:10.1016/j.cpc.2018.03.016.",
-            "Pairs within a molecule are left out; errors from the scatter of 8 blocks.",
+            "Pairs within a molecule are left out; with standard errors.",
             "Made by recipes/water/make_reference_rdf.py.",
         ],
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from openmm_innff.audit.statistics import (
+from openmm_innff.statistics import (
     Mean,
     autocorrelation_time,
     difference,
