@@ -30,13 +30,13 @@ from openmm_innff import load_model, plotstyle
 from openmm_innff.audit.measure import Bench, measure
 from openmm_innff.audit.sampling import species_of
 from openmm_innff.audit.schemes import COLOURED, DEFAULT, VIBRATIONAL_FRICTION, find_scheme
-from openmm_innff.statistics import Mean
 from openmm_innff.audit.verdict import Tolerances, compare
 from openmm_innff.boxes import settle_classically, water_box
 from openmm_innff.files import atomic_write
 from openmm_innff.integrators import mts_langevin_integrator
 from openmm_innff.middle import steps_per_outer
 from openmm_innff.simulation.machine import prepare_machine
+from openmm_innff.statistics import Mean
 from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS, NM_TO_ANGSTROM
 
 TABLE, FIGURE = Path(__file__).with_suffix(".md"), Path(__file__).with_suffix(".png")

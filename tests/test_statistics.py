@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from openmm_innff.errors import DataError
 from openmm_innff.statistics import (
     Mean,
     autocorrelation_time,
@@ -10,7 +11,6 @@ from openmm_innff.statistics import (
     mean_with_error,
     ratio_with_error,
 )
-from openmm_innff.errors import DataError
 
 
 def ar1(phi: float, n: int, seed: int) -> np.ndarray:

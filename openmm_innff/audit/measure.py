@@ -15,10 +15,10 @@ from openmm_innff.audit.drift import measure_drift
 from openmm_innff.audit.probe import Probe
 from openmm_innff.audit.sampling import Record, Species, put, sample_run
 from openmm_innff.audit.schemes import MakeIntegrator
-from openmm_innff.statistics import Mean, mean_with_error
 from openmm_innff.errors import SimulationError
 from openmm_innff.integrators import mts_nve_integrator
 from openmm_innff.simulation.machine import Machine
+from openmm_innff.statistics import Mean, mean_with_error
 from openmm_innff.units import FS_TO_PS
 
 Array = NDArray[np.float64]

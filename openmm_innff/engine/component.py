@@ -201,7 +201,7 @@ class CompiledComponent:
 
 
 def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-    """Return what belongs to the first layer, to the second (perhaps nothing) and to its readout."""
+    """Return what belongs to the first layer, to a second (or nothing), and to its readout."""
     first = len(FoldedParameters._fields)
     second = first + len(FoldedLayer._fields)
     return all_fields[:first], all_fields[first:second], all_fields[second:]

@@ -81,7 +81,8 @@ class FoldedLayer(NamedTuple):
         Of the invariants less their mean.
     from_functions : Tensor, shape (species, projections, messages)
     from_vectors : Tensor, shape (species, channels, messages)
-    mixing_0, mixing_1, mixing_2 : Tensor, shape (species, (2, 3, 2) * messages + channels, channels)
+    mixing_0, mixing_1, mixing_2 : Tensor, shape (species, paths * messages + channels, channels)
+        With 2, 3 and 2 paths.
     """
 
     radial: Tensor

@@ -14,6 +14,7 @@ nodal density with features, contracted with nodal values.
 """
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ class MessageLayer(nn.Module):
         Source of the initial values.
     """
 
-    vectors: torch.jit.Final[bool]
+    vectors: Final[bool]
     path_norms: Tensor
     message_norms: Tensor
 
@@ -115,7 +116,8 @@ class MessageLayer(nn.Module):
         """
         one, many = inputs.split(counts), functions.split(counts)
         found = [
-            torch.matmul(one[z], self.from_inputs[z]) + torch.matmul(many[z], self.from_functions[z])
+            torch.matmul(one[z], self.from_inputs[z])
+            + torch.matmul(many[z], self.from_functions[z])
             for z in range(len(counts))
         ]
         scalars = torch.cat(found) * self.message_norms[0]

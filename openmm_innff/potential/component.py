@@ -1,5 +1,7 @@
 """One component of the potential: an INN of the nodal density within a cutoff."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -88,11 +90,11 @@ class Component(nn.Module):
         a = self.mixing(self.density(positions, pairs, species, ones, self.cutoff), counts)
         invariants = self.products(a)
         energies, functions = self.readout(invariants, counts)
-        for layer, readout in zip(self.layers, self.readouts):
+        for layer, readout in zip(self.layers, self.readouts):  # noqa: B905 - TorchScript
             inputs = self.readout.normalised(invariants, counts)
-            messages = layer.make_messages(inputs, functions, a, counts)
+            messages = layer.make_messages(inputs, functions, a, counts)  # type: ignore[operator]
             density = self.density(positions, pairs, species, messages, self.message_cutoff)
-            a = layer.mix(layer.couple(density), a, counts)
+            a = layer.mix(layer.couple(density), a, counts)  # type: ignore[operator]
             deeper, _ = readout(self.products(a), counts)
             energies = energies + deeper
         energies = (energies * self.scale).to(positions.dtype)
@@ -104,13 +106,19 @@ class Component(nn.Module):
     def roughness(self) -> Tensor:
         """Return the mean squared second difference of nodal values: a prior for smoothness."""
         total = torch.zeros(())
-        curves = [self.mixing.radial, self.readout.nodal_values]
-        for layer, readout in zip(self.layers, self.readouts, strict=True):
+        curves: list[Tensor] = [self.mixing.radial, self.readout.nodal_values]
+        for layer, readout in self.deeper():
             curves += [layer.radial, readout.nodal_values]
         for values in curves:
             bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
             total = total + bend.square().mean()
         return total
+
+    @torch.jit.unused
+    def deeper(self) -> list[tuple[MessageLayer, Readout]]:
+        """Return the second layer and its readout, or nothing."""
+        pairs = zip(self.layers, self.readouts, strict=True)
+        return [(cast(MessageLayer, layer), cast(Readout, readout)) for layer, readout in pairs]
 
     def density(
         self, positions: Tensor, pairs: PairList, species: Tensor, features: Tensor, cutoff: float

@@ -71,7 +71,7 @@ class ComponentEvaluator(Listed):
             self.folded = [p.to(component.scale.dtype).contiguous() for p in exact]
         self.core = [] if core is None else [t.clone() for t in core]
         self.all_species = species.clone()
-        self.sizes: list[int] = list(shape[:INTEGERS])
+        self.sizes: list[int] = [int(size) for size in shape[:INTEGERS]]
         self.lengths: list[float] = [*shape[INTEGERS:], skin]
 
     def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:

@@ -37,7 +37,7 @@ def fold_all(component: Component) -> list[Tensor]:
     """Return the fields of `fold`; with a second layer, those of it and of its readout as well."""
     folded = list(fold(component))
     empty = torch.zeros(0, dtype=component.scale.dtype)
-    for layer, readout in zip(component.layers, component.readouts, strict=True):
+    for layer, readout in component.deeper():
         folded += _fold_layer(layer, component.readout.inverse_deviation)
         folded += _fold_readout(readout, component.scale, empty)
     return folded

@@ -40,11 +40,12 @@ def calibrate(potential: Potential, part: str, sample: list[Batch], scale: float
     component.scale.fill_(scale)
     inputs = [_Sample(component, part, batch) for batch in sample]
     degrees = component.mixing.degree_of_row
-    squares = [a.features.square().mean((1, 2)) / (2 * degrees + 1) for a in inputs]
-    sums = torch.zeros_like(component.mixing.norms).index_add(0, degrees, sum(squares))
-    component.mixing.norms.div_(torch.sqrt(sums / len(sample)))
+    squares = torch.zeros_like(component.mixing.norms)
+    for a in inputs:
+        squares.index_add_(0, degrees, a.features.square().mean((1, 2)) / (2 * degrees + 1))
+    component.mixing.norms.div_(torch.sqrt(squares / len(sample)))
     _normalise(component.readout, [(a.invariants, a.counts) for a in inputs])
-    for layer, readout in zip(component.layers, component.readouts, strict=True):
+    for layer, readout in component.deeper():
         _calibrate_layer(layer, inputs)
         _normalise(readout, [(component.products(a.deeper(layer)), a.counts) for a in inputs])
 
@@ -91,7 +92,9 @@ def _calibrate_layer(layer: MessageLayer, sample: list[_Sample]) -> None:
     layer.message_norms[0] /= rms(found[:, :width])
     if layer.vectors:
         layer.message_norms[1] /= rms(found[:, width:])
-    coupled = [torch.cat(parts, 1) for parts in zip(*(a.coupled(layer) for a in sample), strict=True)]
+    coupled = [
+        torch.cat(parts, 1) for parts in zip(*(a.coupled(layer) for a in sample), strict=True)
+    ]
     for path, (degree, place) in enumerate(layer.places):
         layer.path_norms[path] /= rms(coupled[degree][..., place * width : (place + 1) * width])
 

@@ -15,10 +15,10 @@ from openmm_innff.audit.observables import (
 )
 from openmm_innff.audit.probe import Probe, energy_force_curvature
 from openmm_innff.audit.sampling import Species, put, sample_run
-from openmm_innff.statistics import ratio_with_error
 from openmm_innff.boxes import water_topology
 from openmm_innff.errors import SimulationError
 from openmm_innff.integrators import mts_langevin_integrator, mts_nve_integrator
+from openmm_innff.statistics import ratio_with_error
 from openmm_innff.units import ANGSTROM_TO_NM, EV_TO_KJ_PER_MOL, KB_EV_PER_K
 
 REFERENCE = openmm.Platform.getPlatformByName("Reference")
