@@ -1,0 +1,93 @@
+"""Jumps of a function of one variable: found on a grid, closed in on by bisection."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from openmm_innff.audit.structure import Array
+
+Function = Callable[[float], float]
+
+_WIDTH = 2e-4
+"""Last interval, and spacing of the points that are extrapolated."""
+_NEAR = 5
+"""Neighbours on each side that tell how large a second difference is usual."""
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A jump.
+
+    Parameters
+    ----------
+    where
+        Coordinate.
+    size, error
+        Absolute difference of the limits from both sides, and its uncertainty.
+    """
+
+    where: float
+    size: float
+    error: float
+
+
+def largest_jump(
+    function: Function, grid: Array, values: Array, count: int, suspects: Sequence[float]
+) -> Jump:
+    """Find the largest jump of a function.
+
+    On the grid, a jump shows as a second difference that is large for its surroundings. The most
+    suspicious intervals are halved, following the larger difference from the trend on both sides,
+    which for a jump stays as it is while it shrinks everywhere else. What is left is the difference
+    of parabolas through three points on either side; by how much straight lines give another one is
+    the uncertainty.
+
+    Parameters
+    ----------
+    function
+        The function.
+    grid, values
+        Coordinates, evenly spaced, and the function there.
+    count
+        Number of intervals to look into.
+    suspects
+        Coordinates to look into besides.
+    """
+    step = grid[1] - grid[0]
+    bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
+    padded = np.pad(bend, _NEAR, mode="edge")
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEAR + 1), axis=1)
+    ratio = bend / (usual + 1e-12 * (np.ptp(values) + 1e-300))
+    chosen = [float(grid[i + 1]) for i in np.argsort(ratio)[-count:]]
+    inside = [s for s in suspects if grid[0] + step < s < grid[-1] - step]
+    jumps = [_close_in(function, s - step, s + step) for s in [*chosen, *inside]]
+    return max(jumps, key=lambda jump: jump.size)
+
+
+def _close_in(function: Function, low: float, high: float) -> Jump:
+    at_low, at_high = function(low), function(high)
+    while high - low > _WIDTH:
+        half = (high - low) / 2
+        middle = low + half
+        here = function(middle)
+        trend = (at_low - function(low - half) + function(high + half) - at_high) / 2
+        if abs(here - at_low - trend) > abs(at_high - here - trend):
+            high, at_high = middle, here
+        else:
+            low, at_low = middle, here
+    left = [at_low, function(low - _WIDTH), function(low - 2 * _WIDTH)]
+    right = [at_high, function(high + _WIDTH), function(high + 2 * _WIDTH)]
+    half = (high - low) / 2 / _WIDTH  # from the innermost points to the middle, in spacings
+    parabola = _extrapolate(right, half, 2) - _extrapolate(left, half, 2)
+    line = _extrapolate(right, half, 1) - _extrapolate(left, half, 1)
+    return Jump((low + high) / 2, abs(parabola), abs(parabola - line))
+
+
+def _extrapolate(values: Sequence[float], distance: float, order: int) -> float:
+    """Go on beyond evenly spaced values, the first of which is the nearest."""
+    first, second, third = values
+    linear = first + distance * (first - second)
+    if order == 1:
+        return linear
+    return linear + distance * (distance + 1) / 2 * (first - 2 * second + third)

@@ -1,0 +1,66 @@
+"""Triclinic boxes: a crystal is the same whichever box describes it."""
+
+import numpy as np
+
+from openmm_innff.audit.bench import Bench
+from openmm_innff.audit.checks.compare import (
+    ROUNDING,
+    ROUNDING_SOURCE,
+    SYMMETRY_UNIT,
+    deviation,
+    worst,
+)
+from openmm_innff.audit.checks.registry import check
+from openmm_innff.audit.result import Measurement, NotApplicable
+from openmm_innff.audit.structure import Structure
+from openmm_innff.audit.subjects import Evaluation
+
+_BOXES = {
+    "leaning forward": ([[2, 0, 0], [1, 1, 0], [0, 0, 1]], [[0, 0, 0], [1, 0, 0]]),
+    "leaning back": ([[2, 0, 0], [-1, 1, 0], [0, 0, 1]], [[0, 0, 0], [1, 0, 0]]),
+    "leaning twice": (
+        [[2, 0, 0], [0, 2, 0], [1, 1, 1]],
+        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]],
+    ),
+}  # fmt: skip
+"""Boxes, and the copies of the small box that fill them, in vectors of the small box.
+
+They are in the reduced form that OpenMM asks for, if the small box is rectangular."""
+
+
+@check(
+    "triclinic",
+    "exactness",
+    question="Is a periodic system the same in a box that leans?",
+    unit=SYMMETRY_UNIT,
+    threshold=ROUNDING,
+    source=ROUNDING_SOURCE,
+)
+def measure(bench: Bench) -> Measurement:
+    """Describe the same periodic system by larger boxes that lean to either side."""
+    random = bench.random()
+    structures = [
+        s for s in bench.boxes() if not bench.subject.obstacle(_in_box(s, "leaning back"))
+    ]
+    if not structures:
+        raise NotApplicable(bench.subject.obstacle(_in_box(bench.boxes()[0], "leaning back")))
+    names = list(_BOXES)[: bench.pick(2, 3, 3)]
+
+    def compare(structure: Structure) -> float:
+        structure = structure.rattled(random)
+        before = bench.evaluate(structure)
+        found = []
+        for name in names:
+            after = bench.evaluate(_in_box(structure, name))
+            copies = len(after.forces) // len(before.forces)
+            wanted = Evaluation(copies * before.energy, np.tile(before.forces, (copies, 1)))
+            found.append(deviation(after, wanted))
+        return max(found)
+
+    return worst(structures, compare)
+
+
+def _in_box(structure: Structure, name: str) -> Structure:
+    vectors, copies = (np.array(numbers, dtype=float) for numbers in _BOXES[name])
+    cell = np.asarray(structure.cell)
+    return structure.with_copies(copies @ cell, vectors @ cell, f"{structure.name}, {name}")
