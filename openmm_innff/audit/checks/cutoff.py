@@ -18,6 +18,7 @@ _UNITS = {"energy": "eV", "force": "eV/Å", "curvature": "eV/Å²"}
 _NEAREST, _BEYOND, _FURTHEST = 2.0, 1.0, 12.0
 """Ends of the scans, angstrom: beyond the longest cutoff, or furthest if none is declared."""
 _BOX = 40.0
+_LEAST_SHOWN = 1e-9
 _DIFFERENCE = 2.5e-5
 """Half the distance of the forces whose difference is the curvature, angstrom."""
 
@@ -77,13 +78,15 @@ def _look(bench: Bench, scan: Scan) -> tuple[dict[str, Jump], Curve]:
         "force": (lambda s: float(profile(evaluate, scan, [s])[1, 0]), forces),
         "curvature": (curvature, curvatures),
     }
-    suspects = list(bench.subject.cutoffs.values())
+    acting = np.flatnonzero(forces)
+    ends = [float(grid[acting[-1] + 1])] if len(acting) > 0 and acting[-1] + 1 < len(grid) else []
+    suspects = [*bench.subject.cutoffs.values(), *ends]
     jumps = {
         kind: largest_jump(function, grid, values, bench.pick(3, 4, 8), suspects)
         for kind, (function, values) in functions.items()
     }
     bend = np.abs(np.diff(curvatures, 2))
-    return jumps, Curve.of(scan.label, grid[1:-1], np.maximum(bend, 1e-12))
+    return jumps, Curve.of(scan.label, grid[1:-1], np.maximum(bend, _LEAST_SHOWN))
 
 
 def _curvature(evaluate: Evaluate, scan: Scan, s: float) -> float:

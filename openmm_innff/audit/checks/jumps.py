@@ -13,6 +13,8 @@ _WIDTH = 2e-4
 """Last interval, and spacing of the points that are extrapolated."""
 _NEAR = 5
 """Neighbours on each side that tell how large a second difference is usual."""
+_SHOWS = 2
+"""A jump shows in two second differences, which are one place apart."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,28 @@ def largest_jump(
         Coordinates to look into besides.
     """
     step = grid[1] - grid[0]
-    bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
-    padded = np.pad(bend, _NEAR, mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEAR + 1), axis=1)
-    ratio = bend / (usual + 1e-12 * (np.ptp(values) + 1e-300))
-    chosen = [float(grid[i + 1]) for i in np.argsort(ratio)[-count:]]
+    chosen = [float(grid[i]) for i in _suspicious(values, count)]
     inside = [s for s in suspects if grid[0] + step < s < grid[-1] - step]
     jumps = [_close_in(function, s - step, s + step) for s in [*chosen, *inside]]
     return max(jumps, key=lambda jump: jump.size)
+
+
+def _suspicious(values: Array, count: int) -> list[int]:
+    """Places of the second differences that stand out most from those on both sides."""
+    bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2])
+    reach = _NEAR + _SHOWS - 1
+    padded = np.pad(bend, reach, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    before, after = windows[:, :_NEAR], windows[:, -_NEAR:]
+    usual = np.maximum(np.median(before, axis=1), np.median(after, axis=1))
+    ratio = bend / (usual + 1e-12 * (np.ptp(values) + 1e-300))
+    chosen: list[int] = []
+    for place in np.argsort(ratio)[::-1]:
+        if all(abs(place + 1 - other) >= _SHOWS for other in chosen):
+            chosen.append(int(place) + 1)
+        if len(chosen) == count:
+            break
+    return chosen
 
 
 def _close_in(function: Function, low: float, high: float) -> Jump:
@@ -76,9 +92,10 @@ def _close_in(function: Function, low: float, high: float) -> Jump:
             high, at_high = middle, here
         else:
             low, at_low = middle, here
-    left = [at_low, function(low - _WIDTH), function(low - 2 * _WIDTH)]
-    right = [at_high, function(high + _WIDTH), function(high + 2 * _WIDTH)]
-    half = (high - low) / 2 / _WIDTH  # from the innermost points to the middle, in spacings
+    # Not the ends themselves: a difference quotient that straddles a jump is no value of its side.
+    left = [function(low - n * _WIDTH) for n in (1, 2, 3)]
+    right = [function(high + n * _WIDTH) for n in (1, 2, 3)]
+    half = (high - low) / 2 / _WIDTH + 1.0  # from the innermost points to the middle, in spacings
     parabola = _extrapolate(right, half, 2) - _extrapolate(left, half, 2)
     line = _extrapolate(right, half, 1) - _extrapolate(left, half, 1)
     return Jump((low + high) / 2, abs(parabola), abs(parabola - line))

@@ -12,8 +12,8 @@ from openmm_innff.plotstyle import CYCLE, REFERENCE, new_figure, note, style
 
 _WIDTH, _HEIGHT = 9.0, 3.4
 _MOST_LABELS = 8
-_LINEAR_WITHIN = 1.0
-"""Of a symmetric logarithmic axis, in the unit of the axis."""
+_LINEAR_WITHIN = 0.5
+"""Where an inverse hyperbolic sine turns from a straight line to a logarithm, in the axis' unit."""
 
 
 def draw_test(audited: Sequence[Audited], place: int) -> Figure | None:
@@ -83,7 +83,7 @@ def _scale(axis: Axes, panel: Panel) -> None:
         if lowest > 0:
             axis.set_yscale("log")
         else:
-            axis.set_yscale("symlog", linthresh=_LINEAR_WITHIN)
+            axis.set_yscale("asinh", linear_width=_LINEAR_WITHIN)
     if panel.x_range:
         axis.set_xlim(*panel.x_range)
     if panel.y_range:

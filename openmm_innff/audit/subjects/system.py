@@ -17,15 +17,17 @@ from openmm_innff.errors import ConfigError, MissingDependencyError
 from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS
 
 _PLATFORMS = {"single": "CPU", "double": "Reference"}
+_BACKENDS = {f"OpenMM, {name}": name for name in ("Reference", "CPU")}
 _CUTOFF = 9.0
 """Angstrom; the same in every box, since another cutoff is another potential."""
-_EWALD_TOLERANCE = 1e-5
+_EWALD_TOLERANCE = 1e-6
 
 
 class SystemSubject(Subject):
     """A potential that makes an OpenMM System of a structure."""
 
     precisions = ("single", "double")
+    backends = tuple(_BACKENDS)
 
     @abstractmethod
     def make(self, structure: Structure) -> tuple[openmm.System, Indices]:
@@ -46,7 +48,8 @@ class SystemSubject(Subject):
                 f"virtual sites can't be audited"
             )
         groups = {int(options.part.removeprefix("group "))} if options.part else None
-        return evaluate_context(system, _PLATFORMS[options.precision], order, groups)
+        platform = _BACKENDS.get(options.backend, _PLATFORMS[options.precision])
+        return evaluate_context(system, platform, order, groups)
 
     def impulse(self, structure: Structure, step_fs: float) -> Array:
         """Force that dynamics applies, see `Subject.impulse`."""
