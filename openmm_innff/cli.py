@@ -223,8 +223,7 @@ def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
         commands,
         _audit,
         "can a potential be trusted? Tests with thresholds, and a report",
-        "innff audit water-pbe0 --quick --against openmm:tip3p.xml    "
-        "(time steps: innff audit mts water-pbe0)",
+        "innff audit water-pbe0 --against openmm:tip3p.xml    (innff audit mts: time steps)",
     )
     add_arguments(audit)
     _out(audit, "runs/audit-MODEL")

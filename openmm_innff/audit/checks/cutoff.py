@@ -17,7 +17,8 @@ _TOLERANCES = {"energy": 1e-4, "force": 1e-3, "curvature": 1e-2}
 _UNITS = {"energy": "eV", "force": "eV/Å", "curvature": "eV/Å²"}
 _NEAREST, _BEYOND, _FURTHEST = 2.0, 1.0, 12.0
 """Ends of the scans, angstrom: beyond the longest cutoff, or furthest if none is declared."""
-_BOX = 40.0
+_ROOM = 2.0
+"""Width of the box beyond twice the longest distance, angstrom."""
 _LEAST_SHOWN = 1e-9
 _DIFFERENCE = 2.5e-5
 """Half the distance of the forces whose difference is the curvature, angstrom."""
@@ -61,15 +62,18 @@ def _scans(bench: Bench) -> list[Scan]:
     molecules = [s for s in bench.structures if not s.periodic and len(s.molecules) == 1]
     if molecules:
         smallest = min(molecules, key=len)
-        both = (scans.separation(smallest), scans.separation(smallest, _BOX))
+        both = (scans.separation(smallest), scans.separation(smallest, 2 * _end(bench) + _ROOM))
         chosen += [scan for scan in both if not bench.subject.obstacle(scan.structure)]
     return chosen
 
 
+def _end(bench: Bench) -> float:
+    return max(bench.subject.cutoffs.values(), default=_FURTHEST - _BEYOND) + _BEYOND
+
+
 def _look(bench: Bench, scan: Scan) -> tuple[dict[str, Jump], Curve]:
     evaluate = bench.bind(scan.structure)
-    end = max(bench.subject.cutoffs.values(), default=_FURTHEST - _BEYOND) + _BEYOND
-    grid = np.linspace(_NEAREST, end, bench.pick(150, 300, 1000))
+    grid = np.linspace(_NEAREST, _end(bench), bench.pick(150, 300, 1000))
     energies, forces = profile(evaluate, scan, grid)
     curvature = partial(_curvature, evaluate, scan)
     curvatures = np.array([curvature(s) for s in grid])

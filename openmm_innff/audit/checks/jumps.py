@@ -40,7 +40,7 @@ def largest_jump(
     """Find the largest jump of a function.
 
     On the grid, a jump shows as a second difference that is large for its surroundings. The most
-    suspicious intervals are halved, following the larger difference from the trend on both sides,
+    suspicious intervals are halved, following the half that departs more from how its side goes on,
     which for a jump stays as it is while it shrinks everywhere else. What is left is the difference
     of parabolas through three points on either side; by how much straight lines give another one is
     the uncertainty.
@@ -87,8 +87,8 @@ def _close_in(function: Function, low: float, high: float) -> Jump:
         half = (high - low) / 2
         middle = low + half
         here = function(middle)
-        trend = (at_low - function(low - half) + function(high + half) - at_high) / 2
-        if abs(here - at_low - trend) > abs(at_high - here - trend):
+        before, after = at_low - function(low - half), function(high + half) - at_high
+        if abs(here - at_low - before) > abs(at_high - here - after):
             high, at_high = middle, here
         else:
             low, at_low = middle, here
