@@ -6,9 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#ifdef __AVX512VL__
-#include <immintrin.h>
-#endif
+#include "near.h"
 
 namespace inn {
 
@@ -39,32 +37,6 @@ public:
 private:
     double rows_[9] = {}, inverse_[3][3] = {}, width_[3] = {};
 };
-
-// Keep the entries whose points are closer to a place than the root of the limit, in their order,
-// but never `self`. Writes up to 8 more than it returns.
-inline int64_t select_near(const double* x, const double* y, const double* z, const uint32_t* entries, int64_t count,
-                           const double* here, double limit, uint32_t self, uint32_t* near) {
-    int64_t found = 0, k = 0;
-#ifdef __AVX512VL__  // compilers don't make use of the instruction that compresses
-    const __m512d px = _mm512_set1_pd(here[0]), py = _mm512_set1_pd(here[1]), pz = _mm512_set1_pd(here[2]);
-    for (; k + 8 <= count; k += 8) {
-        const __m512d dx = _mm512_sub_pd(_mm512_loadu_pd(x + k), px), dy = _mm512_sub_pd(_mm512_loadu_pd(y + k), py);
-        const __m512d dz = _mm512_sub_pd(_mm512_loadu_pd(z + k), pz);
-        const __m512d square = _mm512_fmadd_pd(dx, dx, _mm512_fmadd_pd(dy, dy, _mm512_mul_pd(dz, dz)));
-        const __m256i own = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(entries + k));
-        const __mmask8 kept = _mm512_mask_cmp_pd_mask(_mm256_cmpneq_epu32_mask(own, _mm256_set1_epi32(static_cast<int>(self))),
-                                                      square, _mm512_set1_pd(limit), _CMP_LT_OQ);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(near + found), _mm256_maskz_compress_epi32(kept, own));
-        found += __builtin_popcount(kept);
-    }
-#endif
-    for (; k < count; k++) {
-        const double dx = x[k] - here[0], dy = y[k] - here[1], dz = z[k] - here[2];
-        near[found] = entries[k];  // always written, kept only if near: no jump
-        found += (dx * dx + dy * dy + dz * dz < limit) & (entries[k] != self);
-    }
-    return found;
-}
 
 // Atoms by cells that are at least as wide as the reach; half as wide in a small box, which would
 // be searched several times over otherwise.
@@ -105,9 +77,10 @@ public:
                 const double *there = positions_ + 4 * (entries[k] >> 5), *shift = shifts_[entries[k] & 31];
                 x[k] = there[0] + shift[0], y[k] = there[1] + shift[1], z[k] = there[2] + shift[2];
             }
+            const Points points{x.data(), y.data(), z.data(), entries, count};
             for (int64_t m = starts_[cell]; m < starts_[cell + 1]; m++) {
-                const uint32_t i = atom_[m];
-                found(i, near.data(), select_near(x.data(), y.data(), z.data(), entries, count, positions_ + 4 * i, limit_, i << 5 | 13, near.data()));
+                const uint32_t i = atom_[m], self = i << 5 | 13;
+                found(i, near.data(), select_near(points, positions_ + 4 * i, limit_, self, near.data()));
             }
         }
     }
