@@ -16,6 +16,7 @@ from openmm_innff.errors import ModelFileError, SystemSetupError
 from openmm_innff.model import Model, load_model, shipped_models
 from openmm_innff.modelcard import format_card
 from openmm_innff.modelfile import FORMAT_VERSION, ModelCard, SafeSteps, read_model, save_model
+from openmm_innff.potential import Potential
 
 CARD = ModelCard(
     name="test",
@@ -24,6 +25,15 @@ CARD = ModelCard(
     safe_steps=SafeSteps(0.5, 2.0, evidence="a test"),
     version="0",
 )
+
+
+@pytest.fixture(params=["one layer", "two layers"])
+def tiny_potential(request, tiny_config) -> Potential:
+    """Of one layer, or with a slow part of two."""
+    if request.param == "one layer":
+        return Potential(tiny_config, seed=1)
+    slow = dataclasses.replace(tiny_config.slow, messages=3)
+    return Potential(dataclasses.replace(tiny_config, slow=slow), seed=1)
 
 
 @pytest.fixture
