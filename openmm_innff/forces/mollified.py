@@ -124,7 +124,7 @@ class DirectMollified:
 def evaluate_directly(
     components: Sequence[Any], positions: FloatArray, box: FloatArray
 ) -> tuple[float, FloatArray]:
-    """Return the sum of compiled components.
+    """Return the sum of compiled components, of which the first has a positive sign.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def evaluate_directly(
     energy, forces = components[0].compiled_object()(positions, box)
     for component in components[1:]:
         more, added = component.compiled_object()(positions, box)
-        energy += more
-        forces += added
+        energy += component.sign * more
+        forces += component.sign * added
     return energy, forces
 
 

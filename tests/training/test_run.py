@@ -53,6 +53,23 @@ def test_training_learns_and_writes_everything(small_config, tmp_path):
     assert loaded.card.errors["valid_force_rmse_meV_per_A"] == pytest.approx(forces[-1], rel=1e-3)
 
 
+def test_a_second_layer_learns_and_bonds_of_hydrogen_are_left_to_the_fast_part(
+    small_config, tmp_path
+):
+    pulls = {}
+    for weight in (0.0, 30.0):
+        config = dataclasses.replace(
+            with_optimizer(small_config, fast_epochs=3, joint_epochs=25),
+            slow=dataclasses.replace(small_config.slow, messages=3),
+            smoothness=dataclasses.replace(small_config.smoothness, weight=0.0, bonds=weight),
+        )
+        model = load_model(train(config, tmp_path / f"{weight}", progress=False))
+        assert model.potential.slow.layers[0].path_norms.std() > 0.0  # calibrated
+        assert model.card.errors["valid_force_rmse_meV_per_A"] < 100.0
+        pulls[weight] = abs(model.card.hydrogen_bond_forces["O"][1])
+    assert pulls[30.0] < 0.3 * pulls[0.0]
+
+
 def test_the_mean_energy_error_vanishes_on_the_training_frames(small_config, tmp_path):
     # All frames are (H2O)n, so one offset per atom is left, and it is fitted in the end.
     model = train(small_config, tmp_path / "run", progress=False)
