@@ -27,13 +27,15 @@ CARD = ModelCard(
 )
 
 
-@pytest.fixture(params=["one layer", "two layers"])
+@pytest.fixture(params=["one layer", "two layers", "distilled"])
 def tiny_potential(request, tiny_config) -> Potential:
-    """Of one layer, or with a slow part of two."""
-    if request.param == "one layer":
-        return Potential(tiny_config, seed=1)
-    slow = dataclasses.replace(tiny_config.slow, messages=3)
-    return Potential(dataclasses.replace(tiny_config, slow=slow), seed=1)
+    """Of one layer, with a slow part of two, or distilled."""
+    changes = {
+        "one layer": {},
+        "two layers": {"slow": dataclasses.replace(tiny_config.slow, messages=3)},
+        "distilled": {"distilled": True},
+    }
+    return Potential(dataclasses.replace(tiny_config, **changes[request.param]), seed=1)
 
 
 @pytest.fixture

@@ -53,6 +53,27 @@ def test_training_learns_and_writes_everything(small_config, tmp_path):
     assert loaded.card.errors["valid_force_rmse_meV_per_A"] == pytest.approx(forces[-1], rel=1e-3)
 
 
+def test_distilling_leaves_the_whole_as_it_is_and_little_to_the_slow_part(small_config, tmp_path):
+    forces = {}
+    for epochs in (1, 30):
+        config = dataclasses.replace(
+            with_optimizer(small_config, fast_epochs=epochs, joint_epochs=15), distilled=True
+        )
+        path = train(config, tmp_path / f"{epochs}", progress=False)
+        with (tmp_path / f"{epochs}" / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["stage"] for row in rows] == ["whole"] * 15 + ["distil"] * epochs
+        errors = {float(row["valid_force_rmse"]) for row in rows[14:]}
+        assert len(errors) == 1  # that of the whole
+        forces[epochs] = float(rows[-1]["slow_force_rms"])
+    assert forces[30] < 0.5 * forces[1]
+    potential = load_model(path).potential
+    frames = read_frames(small_config.data.train)
+    fast, slow, total = (predict(potential, frames, part) for part in ("fast", "slow", "total"))
+    for parts in zip(fast.forces, slow.forces, total.forces, strict=True):
+        torch.testing.assert_close(parts[0] + parts[1], parts[2], atol=1e-5, rtol=0)
+
+
 def test_a_second_layer_learns_and_bonds_of_hydrogen_are_left_to_the_fast_part(
     small_config, tmp_path
 ):
@@ -95,9 +116,13 @@ def test_same_seed_same_model_other_seed_other_model(small_config, tmp_path):
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
+@pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("stop_after", [4, 6, 12])
-def test_an_interrupted_run_resumes_exactly(small_config, tmp_path, monkeypatch, stop_after):
+def test_an_interrupted_run_resumes_exactly(
+    small_config, tmp_path, monkeypatch, stop_after, distilled
+):
     """Ctrl-C after any step, in either stage: the resumed run ends with the same numbers."""
+    small_config = dataclasses.replace(small_config, distilled=distilled)
     expected = weights(train(small_config, tmp_path / "whole", progress=False))
     step = Trainer.train_step
     steps = []
