@@ -51,7 +51,8 @@ class OptimizerConfig:
     Attributes
     ----------
     fast_epochs, joint_epochs : int
-        Length of the stage that trains the fast part alone and of the one that trains both.
+        Length of the stage that trains the fast part alone and of the one that trains both, or,
+        if distilled, the whole.
     batch_size : int
         Frames per step.
     learning_rate, final_rate : float
@@ -127,12 +128,22 @@ class SmoothnessConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All settings of a training run."""
+    """All settings of a training run.
+
+    Attributes
+    ----------
+    fast, slow : ComponentConfig or BondedConfig
+        Components; if ``distilled``, the slow one is that of the whole energy.
+    distilled : bool
+        Whether the whole energy is learned first and then the fast part from it, see
+        `potential.PotentialConfig`; else the fast part first, and then both together.
+    """
 
     data: DataConfig
     card: CardConfig
     fast: ComponentConfig | BondedConfig
     slow: ComponentConfig
+    distilled: bool = False
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()
 

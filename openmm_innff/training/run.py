@@ -110,7 +110,7 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
     fast = config.fast
     if isinstance(fast, BondedConfig):
         fast = known_types(fast, training)
-    shape = PotentialConfig(training.elements, fast, config.slow)
+    shape = PotentialConfig(training.elements, fast, config.slow, config.distilled)
     potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
     energies = [baseline.energies[symbol] for symbol in potential.elements]
     # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
@@ -172,7 +172,7 @@ def _loop(
                 _end_epoch(trainer, log)
                 save_checkpoint(checkpoint, trainer, fingerprint)
                 show()
-            if trainer.stage == "fast":
+            if trainer.stage != trainer.stages[-1]:
                 trainer.next_stage()
             bar.remove_task(task)
 
