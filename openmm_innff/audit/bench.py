@@ -2,11 +2,13 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import numpy as np
 
+from openmm_innff.audit.recording import Plan, Recording
+from openmm_innff.audit.recordings import Recordings
 from openmm_innff.audit.result import NotApplicable
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.subjects import Evaluate, Evaluation, Options, Subject
@@ -44,6 +46,8 @@ class Bench:
         Each test has random numbers of its own, which depend on these alone.
     frames
         Reference data, if the user gave any.
+    recordings
+        Runs of this subject, which its tests share.
     tick
         Called before each evaluation; stops the test after Ctrl-C by KeyboardInterrupt.
     """
@@ -55,6 +59,7 @@ class Bench:
     name: str = ""
     frames: tuple[Labelled, ...] = ()
     tick: Callable[[], None] = _go_on
+    recordings: Recordings = field(default_factory=Recordings)
 
     def random(self) -> np.random.Generator:
         """Return the random numbers of this test, from their beginning."""
@@ -77,6 +82,26 @@ class Bench:
     def evaluate(self, structure: Structure, options: Options = Options()) -> Evaluation:  # noqa: B008
         """Evaluate one structure."""
         return self.bind(structure, options)(structure.positions, structure.cell)
+
+    def recording(self, structure: Structure) -> Recording:
+        """Return the run at constant temperature of one structure, which all tests share."""
+        rest, length, small = self.pick((1.0, 2.0, 1.0), (2.0, 30.0, 5.0), (20.0, 300.0, 100.0))
+        plan = Plan(rest, length if structure.periodic else small, self.seed)
+        return self.recordings.find(self.subject, structure, plan, self.tick)
+
+    def lasting(self, structure: Structure) -> Recording:
+        """Return the same run; NotApplicable if it ended early, which `stability` reports."""
+        recording = self.recording(structure)
+        if recording.failure:
+            raise NotApplicable(
+                f"the run of {structure.name} ended after {recording.survived_ps:.2f} ps: "
+                f"{recording.failure}"
+            )
+        return recording
+
+    def largest(self) -> Structure:
+        """Return the structure with most atoms: its averages have the smallest errors."""
+        return max(self.structures, key=len)
 
     def isolated(self) -> list[Structure]:
         """Structures of two atoms or more without a box; NotApplicable if there are none."""

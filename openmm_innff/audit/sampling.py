@@ -89,6 +89,7 @@ def sample_run(
     temperature: float,
     velocity_fs: float = 2.0,
     seed: int = 0,
+    too_hot: float = _TOO_HOT,
     on_sample: Callable[[float], None] = lambda ps: None,
 ) -> Record:
     """Run a Context and record what the observables need.
@@ -117,6 +118,8 @@ def sample_run(
         At least this time between two recorded velocities.
     seed
         Of the signs of Hutchinson's estimator.
+    too_hot
+        A run this many times hotter than its bath has exploded.
     on_sample
         Called after each sample with the time done, ps. May raise to stop the run.
 
@@ -143,7 +146,7 @@ def sample_run(
         where = context.getState(positions=True).getPositions(asNumpy=True)
         positions.append(np.asarray(where.value_in_unit(unit.angstrom)))
         drift = velocities[-1] - _last_kick(integrator, species.masses, outer_fs, inner_fs)
-        _check(drift, species, temperature, positions[-1])
+        _check(drift, species, temperature, positions[-1], too_hot)
         drifts.append(drift)
         energy, force, curvature = energy_force_curvature(probe, positions[-1], random)
         squares.append(species.member @ (force**2).sum(axis=1))
@@ -181,11 +184,13 @@ def _last_kick(
     return nm_per_ps * NM_TO_ANGSTROM * FS_TO_PS
 
 
-def _check(velocities: Array, species: Species, temperature: float, positions: Array) -> None:
+def _check(
+    velocities: Array, species: Species, temperature: float, positions: Array, too_hot: float
+) -> None:
     twice = AMU_A2_PER_FS2_TO_EV * float((species.masses[:, None] * velocities**2).sum())
     found = twice / (velocities.size * KB_EV_PER_K)
     # "not <" is also true of what is not a number.
-    if not found < _TOO_HOT * temperature or not np.isfinite(positions).all():
+    if not found < too_hot * temperature or not np.isfinite(positions).all():
         raise SimulationError(f"the run exploded: {found:.0f} K in a bath of {temperature:g} K")
 
 

@@ -15,6 +15,7 @@ from openmm_innff.audit.checks import Check, find_checks
 from openmm_innff.audit.pages import print_table, write_reports
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.progress import Ticker
+from openmm_innff.audit.recordings import Recordings
 from openmm_innff.audit.result import Measurement, NotApplicable, Result, Verdict, judge
 from openmm_innff.audit.store import Store
 from openmm_innff.audit.structure import Structure
@@ -124,14 +125,14 @@ def audit_subject(
     else:
         structures = default_structures(subject, config.seed)
     store = Store(folder, _settings(config, subject, structures), resume)
-    results = []
+    recordings, results = Recordings(folder / "runs"), []
     for check in checks:
         with ticker.task(f"{subject.name}: {check.name}"):
             result = store.find(check.name)
             if result is None:
                 bench = Bench(
                     subject, structures, config.effort, config.seed, check.name, config.frames,
-                    ticker.tick,
+                    ticker.tick, recordings,
                 )  # fmt: skip
                 result = run_check(check, bench)
                 store.keep(result)

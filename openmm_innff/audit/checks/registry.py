@@ -11,6 +11,8 @@ from openmm_innff.errors import ConfigError
 GROUPS: Final = {
     "exactness": "Exactness: is it what it claims to be?",
     "surface": "Energy surface: is its shape physical?",
+    "dynamics": "Stability and thermodynamics: does it hold in molecular dynamics?",
+    "scales": "Multi-scale: is the slow part slow?",
     "accuracy": "Accuracy on the data given",
     "interpretation": "Interpretation: what has been learned?",
     "cost": "Cost",

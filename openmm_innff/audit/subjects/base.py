@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from openmm_innff.audit.structure import Array, Structure
+import numpy as np
+import openmm
+
+from openmm_innff.audit.structure import Array, Indices, Structure
+from openmm_innff.audit.subjects.motion import python_system
 from openmm_innff.errors import InnffError
 
 Precision = Literal["single", "double"]
@@ -120,6 +124,19 @@ class Subject(ABC):
         ndarray, shape (N, 3)
             eV/angstrom.
         """
+
+    def system(self, structure: Structure) -> tuple[openmm.System, Indices]:
+        """Return a System to simulate, and which atom of the structure each particle is.
+
+        What is evaluated by `bind` becomes a PythonForce, unless the subject has Forces of its own.
+
+        Raises
+        ------
+        EvaluationError
+            If the structure can't be simulated.
+        """
+        evaluate = self.bind(structure, Options(precision="single"))
+        return python_system(structure, evaluate), np.arange(len(structure))
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return names and values for the report."""

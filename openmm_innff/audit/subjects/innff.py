@@ -6,7 +6,7 @@ import torch  # before openmm: openmmtorch's libraries need those that torch loa
 # isort: split
 import openmm
 
-from openmm_innff.audit.structure import Array, Structure
+from openmm_innff.audit.structure import Array, Indices, Structure
 from openmm_innff.audit.subjects.base import (
     Evaluate,
     Evaluation,
@@ -107,3 +107,14 @@ class InnffSubject(Subject):
         _, order = topology_of(structure)
         system, integrator = self.dynamics(structure, step_fs)
         return impulse_of(system, integrator, structure, step_fs, order)
+
+    def system(self, structure: Structure) -> tuple[openmm.System, Indices]:
+        """Return a System to simulate in which both parts are one Force, see `Subject.system`."""
+        topology, order = topology_of(structure)
+        try:
+            system = self.model.create_system(
+                topology, precision="single", mollified=False, split=False, remove_cm_motion=False
+            )
+        except InnffError as error:
+            raise EvaluationError(str(error)) from error
+        return system, order

@@ -1,5 +1,6 @@
 """OpenMM Systems under audit: of a file, of an OpenMM force field, of OpenMM-ML."""
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,11 @@ class SystemSubject(Subject):
         groups = {int(options.part.removeprefix("group "))} if options.part else None
         platform = _BACKENDS.get(options.backend, _PLATFORMS[options.precision])
         return evaluate_context(system, platform, order, groups)
+
+    def system(self, structure: Structure) -> tuple[openmm.System, Indices]:
+        """Return a copy of the System, see `Subject.system`."""
+        system, order = self.make(structure)
+        return copy.deepcopy(system), order
 
     def impulse(self, structure: Structure, step_fs: float) -> Array:
         """Force that dynamics applies, see `Subject.impulse`."""

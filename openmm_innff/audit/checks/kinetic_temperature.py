@@ -1,0 +1,19 @@
+"""Kinetic temperature of each element."""
+
+from openmm_innff.audit.bench import Bench
+from openmm_innff.audit.checks.registry import check
+from openmm_innff.audit.checks.temperature import SOURCE, THRESHOLD, deviation
+from openmm_innff.audit.result import Measurement
+
+
+@check(
+    "kinetic-temperature",
+    "dynamics",
+    question="Have all elements the kinetic temperature of the bath?",
+    unit="%",
+    threshold=THRESHOLD,
+    source=SOURCE,
+)
+def measure(bench: Bench) -> Measurement:
+    """Average the kinetic energy of the velocities with which atoms drift."""
+    return deviation(bench, "kinetic")
