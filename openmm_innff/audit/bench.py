@@ -83,11 +83,15 @@ class Bench:
         """Evaluate one structure."""
         return self.bind(structure, options)(structure.positions, structure.cell)
 
+    def plan(self, structure: Structure) -> Plan:
+        """Return how long a structure is simulated at constant temperature."""
+        rest, length, small = self.pick((1.0, 2.0, 1.0), (2.0, 30.0, 5.0), (20.0, 300.0, 100.0))
+        friction = self.pick(10.0, 2.0, 1.0)
+        return Plan(rest, length if structure.periodic else small, friction, self.seed)
+
     def recording(self, structure: Structure) -> Recording:
         """Return the run at constant temperature of one structure, which all tests share."""
-        rest, length, small = self.pick((1.0, 2.0, 1.0), (2.0, 30.0, 5.0), (20.0, 300.0, 100.0))
-        plan = Plan(rest, length if structure.periodic else small, self.seed)
-        return self.recordings.find(self.subject, structure, plan, self.tick)
+        return self.recordings.find(self.subject, structure, self.plan(structure), self.tick)
 
     def lasting(self, structure: Structure) -> Recording:
         """Return the same run; NotApplicable if it ended early, which `stability` reports."""

@@ -149,3 +149,18 @@ class Unintegrated(InnffSubject):
             if force.getName().startswith("INN-FF slow"):
                 force.setForceGroup(_LEFT_OUT)
         return system, integrator
+
+
+class Torn(PairFault):
+    """Hydrogens that are driven away from any oxygen near them, smoothly."""
+
+    fault, reach = "molecules that tear", 1.5
+
+    def pairs(
+        self, structure: Structure, first: Sequence[int], second: Sequence[int], vectors: Array
+    ) -> tuple[Array, Array]:
+        """Return 60 eV (1 - q^2)^4 for oxygen and hydrogen."""
+        rest = 1.0 - np.sum(vectors**2, axis=1) / self.reach**2
+        mixed = structure.numbers[first] != structure.numbers[second]
+        slope = np.where(mixed, -60.0 * 4 * rest**3 * 2 / self.reach**2, 0.0)
+        return np.where(mixed, 60.0 * rest**4, 0.0), slope[:, None] * vectors

@@ -18,7 +18,6 @@ from openmm_innff.audit.subjects import EvaluationError, Subject
 from openmm_innff.errors import SimulationError
 from openmm_innff.units import (
     AMU_A2_PER_FS2_TO_EV,
-    ANGSTROM_TO_NM,
     FS_TO_PS,
     KB_EV_PER_K,
     NM_TO_ANGSTROM,
@@ -26,17 +25,17 @@ from openmm_innff.units import (
 
 TEMPERATURE = 300.0
 STEP_FS = 1.0
-FRICTION = 1.0
-"""1/ps."""
 EXPLODED = 10_000.0
 """K; that of the test of stability of MLIPAudit, https://instadeepai.github.io/mlipaudit."""
 _REST_FRICTION = 5.0
-_REST_CHECK_FS = 20.0
+_REST_CHECK_PS = 0.02
 _VELOCITY_FS = 3.0
 """Between two velocities: vibrations up to 5500 1/cm are resolved."""
 _SEGMENT_PS = 5.0
-_MINIMISE_TO, _MINIMISE_STEPS = 50.0, 50
-"""Kilojoule per mole and nm; steps at most."""
+_DAMPING, _DAMPED_PS = 50.0, 0.2
+"""Friction of the first part of the rest, 1/ps, and its length. It takes away what a structure has
+too much. A minimiser would do so at once, but its long first step leaps over barriers: it tore
+molecules apart that dynamics keep together."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,16 @@ class Plan:
     ----------
     rest_ps, length_ps
         Before and while it is recorded.
+    friction
+        While it is recorded, 1/ps: a low one leaves motion as it is, a high one makes successive
+        temperatures independent, which short runs need for honest errors.
     seed
         Of velocities and noise.
     """
 
     rest_ps: float
     length_ps: float
+    friction: float
     seed: int
 
     @property
@@ -150,19 +153,18 @@ class Run:
         return [self.plan.length_ps / count] * count
 
     def rest(self) -> Segment:
-        """Relax the structure, give it velocities, and let it come to equilibrium."""
-        context = make_context(self.system, langevin(_REST_FRICTION, self.plan.seed))
-        done = 0.0
+        """Warm the structure up from rest, and let it come to equilibrium."""
+        integrator = langevin(_DAMPING, self.plan.seed)
+        context = make_context(self.system, integrator)
+        stride, done = round(_REST_CHECK_PS / (STEP_FS * FS_TO_PS)), 0.0
         try:
-            context.setPositions(self.structure.positions * ANGSTROM_TO_NM)
-            openmm.LocalEnergyMinimizer.minimize(context, _MINIMISE_TO, _MINIMISE_STEPS)
-            # Half of it soon becomes potential energy.
-            context.setVelocitiesToTemperature(2 * TEMPERATURE, self.plan.seed)
-            stride = round(_REST_CHECK_FS / STEP_FS)
-            for _ in range(max(1, round(self.plan.rest_ps / (_REST_CHECK_FS * FS_TO_PS)))):
-                context.getIntegrator().step(stride)
+            put(context, self.structure.positions, np.zeros_like(self.structure.positions))
+            for _ in range(max(1, round(self.plan.rest_ps / _REST_CHECK_PS))):
+                if done >= _DAMPED_PS:
+                    integrator.setFriction(_REST_FRICTION)
+                integrator.step(stride)
                 check_temperature(state_of(context)[1], self.species.masses)
-                done += _REST_CHECK_FS * FS_TO_PS
+                done += _REST_CHECK_PS
                 self._tick()
         except (openmm.OpenMMException, SimulationError) as error:
             return self._failed(done, error)
@@ -181,7 +183,7 @@ class Run:
             Of this one.
         """
         seed = self.plan.seed + 1000 * number
-        context = make_context(self.system, langevin(FRICTION, seed))
+        context = make_context(self.system, langevin(self.plan.friction, seed))
         put(context, before.positions, before.velocities)
         done = before.survived_ps
 

@@ -155,7 +155,9 @@ def run_check(check: Check, bench: Bench) -> Result:
     if found is not None:
         verdict = judge(found.value, found.error, check.threshold)
         if verdict == "unclear":
-            reason = "the error bar is wider than the threshold"
+            wide = (found.error or 0.0) > check.threshold
+            beyond = "wider than the threshold" if wide else "too wide to tell on which side"
+            reason = f"the error bar is {beyond}"
     kept = found or Measurement(float("nan"))
     return Result(
         name=check.name,

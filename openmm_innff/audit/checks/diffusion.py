@@ -73,5 +73,5 @@ def measure(bench: Bench) -> Measurement:
         abs(value - wanted) * percent, found.error * percent, ("diffusion", "1e-5 cm²/s"), rows,
         remark="Correction for the size of the box: Yeh and Hummer 2004, doi:10.1021/jp0477147, "
         "with the viscosity of experiment, 0.854 mPa s, which a liquid that diffuses too fast does "
-        "not have. Friction of 1/ps slows molecules by some per cent.",
+        "not have. The thermostat slows molecules by some per cent.",
     )  # fmt: skip

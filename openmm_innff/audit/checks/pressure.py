@@ -6,7 +6,7 @@ import numpy as np
 import openmm
 
 from openmm_innff.audit.bench import Bench
-from openmm_innff.audit.recording import FRICTION, TEMPERATURE, langevin, make_context
+from openmm_innff.audit.recording import TEMPERATURE, langevin, make_context
 from openmm_innff.audit.sampling import put
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.subjects import EvaluationError
@@ -77,7 +77,7 @@ def _run(bench: Bench, structure: Structure, length_ps: float) -> AtPressure:
     barostat = openmm.MonteCarloBarostat(_PRESSURE_BAR, TEMPERATURE, _EVERY)
     barostat.setRandomNumberSeed(bench.seed)
     system.addForce(barostat)
-    context = make_context(system, langevin(FRICTION, bench.seed + 7))
+    context = make_context(system, langevin(recording.plan.friction, bench.seed + 7))
     put(context, recording.positions, recording.velocities)
     mass, rows = float(recording.species.masses.sum()), []
     stride = round(_SAMPLE_PS / context.getIntegrator().getStepSize()._value)

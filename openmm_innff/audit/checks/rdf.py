@@ -19,6 +19,11 @@ def distributions(recording: Recording) -> dict[str, RadialDistribution]:
     return {f.pair: f for f in radial_distributions(recording.seen, topology)}
 
 
+def same_pair(functions: dict[str, RadialDistribution], pair: str) -> RadialDistribution | None:
+    """Return the function of a pair, which may be named the other way round; None if missing."""
+    return functions.get(pair) or functions.get("-".join(reversed(pair.split("-"))))
+
+
 def first_maximum(function: RadialDistribution) -> tuple[float, Mean]:
     """Return place (angstrom) and height of the highest maximum, by a parabola through it."""
     top = function.r[np.argmax(function.g)]

@@ -3,7 +3,7 @@
 from openmm_innff.analysis import agreement, load_table
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.geometry import liquid_water_of
-from openmm_innff.audit.checks.rdf import curve, distributions
+from openmm_innff.audit.checks.rdf import curve, distributions, same_pair
 from openmm_innff.audit.checks.registry import check
 from openmm_innff.audit.result import Measurement, NotApplicable, Panel
 from openmm_innff.errors import ConfigError
@@ -29,13 +29,14 @@ def measure(bench: Bench) -> Measurement:
     found = distributions(recording)
     rows, values, panels = [], [], []
     for pair, reference in table.items():
-        if pair not in found:
+        here = same_pair(found, pair)
+        if here is None:
             continue
-        compared = agreement(found[pair], reference)
+        compared = agreement(here, reference)
         values.append((1.0 - compared.similarity, compared.noise))
         cells = (1.0 - compared.similarity, compared.difference, compared.noise)
         rows.append((pair, *(f"{cell:.3f}" for cell in cells)))
-        curves = (curve(found[pair], "here"), curve(reference, "reference data"))
+        curves = (curve(here, "here"), curve(reference, "reference data"))
         panels.append(Panel(pair, "r, Å", "g(r)", curves))
     if not values:
         raise NotApplicable(f"{name}.csv has none of the pairs {', '.join(found)}")

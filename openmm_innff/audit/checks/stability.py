@@ -64,11 +64,13 @@ def _bonds(recording: Recording) -> tuple[Array, Array, int, int]:
     start = structure.positions[first] - structure.positions[second]
     rest = np.linalg.norm(nearest(start, structure.cell), axis=-1)
     vectors = record.positions[:, first] - record.positions[:, second]
-    longer = np.linalg.norm(nearest(vectors, structure.cell), axis=-1) - rest
-    times = recording.plan.rest_ps + record.sample_fs * FS_TO_PS * np.arange(1, len(longer) + 1)
+    lengths = np.linalg.norm(nearest(vectors, structure.cell), axis=-1)
+    longer = np.asarray(lengths - rest, dtype=np.float64)
+    step_ps = record.sample_fs * FS_TO_PS
+    times = recording.plan.rest_ps + step_ps * np.arange(1.0, len(longer) + 1.0)
     broken = int((longer > _STRETCH).any(0).sum())
     lost = _lost(structure, record.positions[-1]) if broken else 0
-    return times, np.asarray(longer.max(1)), broken, lost
+    return times, longer.max(1), broken, lost
 
 
 def _lost(structure: Structure, positions: Array) -> int:

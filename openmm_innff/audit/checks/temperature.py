@@ -28,7 +28,7 @@ def deviation(bench: Bench, kind: Literal["kinetic", "configurational"]) -> Meas
         raise NotApplicable("with constraints, elements have no temperatures of their own")
     found = temperatures(recording.seen, recording.species, recording.centre_removed)
     chosen = {n.split()[-1]: mean for n, mean in found.items() if n.startswith(kind)}
-    _, worst = max(chosen.items(), key=lambda item: abs(item[1].value - TEMPERATURE))
+    worst = max(chosen.values(), key=lambda mean: abs(mean.value - TEMPERATURE) + mean.error)
     rows = tuple((n, f"{m.value:.1f} ± {m.error:.1f}") for n, m in chosen.items())
     percent = 100 / TEMPERATURE
     return Measurement(
