@@ -132,6 +132,22 @@ def temperatures(record: Record, species: Species, centre_removed: bool) -> dict
 
     Parameters
     ----------
+    record, species, centre_removed
+        As for `kinetic_temperatures`.
+    """
+    kinetic = kinetic_temperatures(record, species, centre_removed)
+    configurational = configurational_temperatures(record, species)
+    return {
+        **{f"kinetic temperature {name}": mean for name, mean in kinetic.items()},
+        **{f"configurational temperature {name}": mean for name, mean in configurational.items()},
+    }
+
+
+def kinetic_temperatures(record: Record, species: Species, centre_removed: bool) -> dict[str, Mean]:
+    """Compute kinetic temperatures of all atoms and of each element, K.
+
+    Parameters
+    ----------
     record
         Of a run.
     species
@@ -150,10 +166,23 @@ def temperatures(record: Record, species: Species, centre_removed: bool) -> dict
         masses = species.masses[chosen]
         removed = 3 * float(masses.sum() / total_mass) if centre_removed else 0.0
         kinetic = kinetic_temperature(record.drift_velocities[:, chosen], masses, removed)
-        found[f"kinetic temperature {name}"] = mean_with_error(kinetic)
-    for name, _ in sets:
+        found[name] = mean_with_error(kinetic)
+    return found
+
+
+def configurational_temperatures(record: Record, species: Species) -> dict[str, Mean]:
+    """Compute configurational temperatures of all atoms and of each element, K.
+
+    Parameters
+    ----------
+    record, species
+        As for `kinetic_temperatures`.
+    """
+    names = ["all", *(species.symbols if len(species.symbols) > 1 else ())]
+    found = {}
+    for name in names:
         part = slice(None) if name == "all" else [species.symbols.index(name)]
-        found[f"configurational temperature {name}"] = configurational_temperature(
+        found[name] = configurational_temperature(
             record.squares[:, part].sum(axis=1), record.curvatures[:, part].sum(axis=1)
         )
     return found

@@ -2,8 +2,9 @@
 
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.registry import check
-from openmm_innff.audit.checks.temperature import SOURCE, THRESHOLD, deviation
-from openmm_innff.audit.result import Measurement
+from openmm_innff.audit.checks.temperature import SOURCE, THRESHOLD, deviation, refuse_constraints
+from openmm_innff.audit.observables import configurational_temperatures
+from openmm_innff.audit.result import Measurement, NotApplicable
 
 
 @check(
@@ -20,4 +21,8 @@ def measure(bench: Bench) -> Measurement:
     It is the temperature for any energy (Rugh 1997, doi:10.1103/PhysRevLett.78.772), if forces
     are its gradient and smooth.
     """
-    return deviation(bench, "configurational")
+    recording = bench.lasting(bench.largest())
+    refuse_constraints(recording)
+    if not recording.seen.curvatures.any(axis=0).all():
+        raise NotApplicable("an element has no force on it: nothing holds its atoms")
+    return deviation(recording, configurational_temperatures(recording.seen, recording.species))
