@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -237,6 +237,8 @@ class Trainer:
             terms = batch_loss(
                 self.potential, batch, self.parts, smoothness if penalised else None, generator
             )
+        if self.stage == WHOLE:  # there is no slow part yet
+            terms = replace(terms, slow=None, bonds=None)
         late = self.step >= optimizer.late_from * self.stage_epochs * self.steps_per_epoch
         weights = {
             "force": 1.0,
@@ -245,8 +247,6 @@ class Trainer:
             "slow": smoothness.magnitude,
             "bonds": smoothness.bonds,
         }
-        if self.stage == WHOLE:
-            weights |= {"slow": 0.0, "bonds": 0.0}
         present = {name: getattr(terms, name) for name in weights}
         parts = [weights[name] * term for name, term in present.items() if term is not None]
         loss = torch.stack(parts).sum() / self.force_scale**2
