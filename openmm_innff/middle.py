@@ -34,7 +34,7 @@ from openmm_innff.integrators import (
     positive,
     set_seed,
 )
-from openmm_innff.noise import coloured_step
+from openmm_innff.noise import both_noises
 
 NOISE_PS = 0.004
 """Longest time between two noises."""
@@ -182,10 +182,10 @@ def mts_middle_integrator(
         set_seed(integrator, seed)
         integrator.addGlobalVariable("kT", kT)
         integrator.addGlobalVariable("friction", white)
-        integrator.addGlobalVariable("decay", 0)
-        integrator.addGlobalVariable("noise", 0)
-        integrator.addPerDofVariable("past", 0)
-        integrator.addPerDofVariable("rubbed", 0)
+        for name in ("decay", "spread", "follow", "rest"):
+            integrator.addGlobalVariable(name, 0)
+        for name in ("past", "rubbed"):
+            integrator.addPerDofVariable(name, 0)
         for place in places:
             between = n * inner / len(noisy) if place in noisy else 0.0
             _add_inner_step(integrator, groups, inner, n if place == 0 else 0, between, coloured)
@@ -228,20 +228,25 @@ def _add_inner_step(
     between: float,
     coloured: float,
 ) -> None:
-    """Add kicks, drift, and the friction and noise of the time ``between`` noises."""
+    """Add kicks, drift, and the friction and noise of the time ``between`` noises.
+
+    With noise, the last kick is part of the noise, and the drift is that before the noise and that
+    after it together: the fewer computations, the better, see `noise.both_noises`.
+    """
     integrator.addUpdateContextState()
-    for group in groups.slow if slow_steps else ():
-        integrator.addComputePerDof("v", f"v+{slow_steps * inner}*f{group}/m")
-    for group in groups.fast:
-        integrator.addComputePerDof("v", f"v+{inner}*f{group}/m")
+    kicks = [(group, slow_steps * inner) for group in (groups.slow if slow_steps else ())]
+    kicks += [(group, inner) for group in groups.fast]
+    kicked = [f"v+{time}*f{group}/m" for group, time in kicks] or ["v"]
+    for expression in kicked[:-1]:
+        integrator.addComputePerDof("v", expression)
     if not between:
+        integrator.addComputePerDof("v", kicked[-1])
         integrator.addComputePerDof("x", f"x+{inner}*v")
         return
-    integrator.addComputePerDof("x", f"x+{0.5 * inner}*v")
-    integrator.addComputeGlobal("decay", f"exp(-{between}*friction)")
-    integrator.addComputeGlobal("noise", "sqrt((1-decay^2)*kT)")
-    integrator.addComputePerDof("v", "decay*v+noise*gaussian/sqrt(m)")
-    if coloured:
-        for variable, expression in coloured_step(coloured, between):
-            integrator.addComputePerDof(variable, expression)
-    integrator.addComputePerDof("x", f"x+{0.5 * inner}*v")
+    constants, noises = both_noises(coloured, between, kicked[-1])
+    for variable, expression in constants:
+        integrator.addComputeGlobal(variable, expression)
+    for variable, expression in noises:
+        integrator.addComputePerDof(variable, expression)
+    integrator.addComputePerDof("v", f"{kicked[-1]}+rubbed")
+    integrator.addComputePerDof("x", f"x+{inner}*v-{0.5 * inner}*rubbed")

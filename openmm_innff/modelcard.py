@@ -17,14 +17,16 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
     grid = Table(title=f"{card.name}", title_justify="left", show_header=False, box=None)
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    count = parameter_count(potential)
+    count, distilled = parameter_count(potential), potential.config.distilled
+    second = "whole" if distilled else "slow"
     rows = {
         "description": card.description,
         "elements": " ".join(potential.elements),
         "fast part": _kind(potential.config.fast),
-        "slow part": _kind(potential.config.slow),
+        "whole energy" if distilled else "slow part": _kind(potential.config.slow),
+        **({"slow part": "the whole less the fast part"} if distilled else {}),
         "cutoffs": f"fast {potential.cutoff('fast')} A, slow {potential.cutoff('slow')} A",
-        "parameters": f"{count['total']} (fast {count['fast']}, slow {count['slow']})",
+        "parameters": f"{count['total']} (fast {count['fast']}, {second} {count['slow']})",
         "bonds of hydrogen": ", ".join(
             f"{symbol}-H {length:.3f} A" for symbol, length in card.hydrogen_bond_lengths.items()
         ),

@@ -21,7 +21,7 @@ from openmm_innff.potential.bonded_config import AngleType, BondType, PairType
 
 FORMAT = "innff"
 FORMAT_VERSION = 2
-"""2 with a bonded fast part or two layers, which older versions of the package don't know."""
+"""2 if bonded, distilled or of two layers, which older versions of the package don't know."""
 
 T = TypeVar("T")
 _SAME_MASS = 0.01
@@ -147,7 +147,9 @@ def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCa
 
 def _is_new(config: PotentialConfig) -> bool:
     parts = (config.fast, config.slow)
-    return any(isinstance(part, BondedConfig) or part.messages > 0 for part in parts)
+    return config.distilled or any(
+        isinstance(part, BondedConfig) or part.messages > 0 for part in parts
+    )
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
@@ -200,6 +202,7 @@ def _parse_config(config: dict[str, Any]) -> PotentialConfig:
         elements=tuple(config["elements"]),
         fast=_parse_fast(config["fast"]),
         slow=ComponentConfig(**config["slow"]),
+        distilled=config.get("distilled", False),
     )
 
 

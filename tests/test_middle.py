@@ -18,6 +18,7 @@ from openmm_innff.middle import (
     noise_places,
     steps_per_outer,
 )
+from openmm_innff.noise import both_noises, coloured_step
 
 KT = 300.0 * BOLTZMANN_KJ_PER_MOL_K
 MASS = 1.0
@@ -175,3 +176,35 @@ def test_constraints_and_forgotten_groups_are_refused():
         mts_middle_integrator(system, 300.0, 1.0, 0.004, 0.001)
     with pytest.raises(SystemSetupError, match="whole multiple"):
         mts_middle_integrator(springs(2), 300.0, 1.0, 0.004, 0.003)
+
+
+def moments(computations: list[tuple[str, str]], given: dict[str, float]):
+    """Mean and covariance of (v, past, m) after computations, as a response to (v, past)."""
+    variables = ("v", "past")
+    drawn = [k for k, (_, expression) in enumerate(computations) if "gaussian" in expression]
+
+    def after(v: float, past: float, which: int | None) -> np.ndarray:
+        values = {**given, "exp": np.exp, "sqrt": np.sqrt, "m": 4.0, "v": v, "past": past}
+        for k, (name, expression) in enumerate(computations):
+            values["gaussian"] = float(k == which)
+            values[name] = eval(expression.replace("^", "**"), values)
+        return np.array([values[name] for name in variables])
+
+    mean = np.array([after(1.0, 0.0, None), after(0.0, 1.0, None)])
+    noise = np.array([after(0.0, 0.0, which) for which in drawn])
+    return mean, noise.T @ noise
+
+
+@pytest.mark.parametrize("friction", [0.0, 2.0, 1000.0])
+@pytest.mark.parametrize("coloured", [0.0, 50.0, 3000.0])
+def test_both_noises_at_once_have_the_moments_of_one_after_the_other(friction, coloured):
+    given = {"kT": 2.5, "friction": friction}
+    one = [
+        ("decay", "exp(-0.004*friction)"),
+        ("v", "decay*v+sqrt((1-decay^2)*kT/m)*gaussian"),
+        *(coloured_step(coloured, 0.004) if coloured else ()),
+    ]
+    constants, noises = both_noises(coloured, 0.004, "v")
+    both = [*constants, *noises, ("v", "v+rubbed")]
+    for found, expected in zip(moments(both, given), moments(one, given), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)

@@ -16,6 +16,7 @@ from openmm_innff.errors import ModelFileError, SystemSetupError
 from openmm_innff.model import Model, load_model, shipped_models
 from openmm_innff.modelcard import format_card
 from openmm_innff.modelfile import FORMAT_VERSION, ModelCard, SafeSteps, read_model, save_model
+from openmm_innff.potential import Potential
 
 CARD = ModelCard(
     name="test",
@@ -24,6 +25,17 @@ CARD = ModelCard(
     safe_steps=SafeSteps(0.5, 2.0, evidence="a test"),
     version="0",
 )
+
+
+@pytest.fixture(params=["one layer", "two layers", "distilled"])
+def tiny_potential(request, tiny_config) -> Potential:
+    """Of one layer, with a slow part of two, or distilled."""
+    changes = {
+        "one layer": {},
+        "two layers": {"slow": dataclasses.replace(tiny_config.slow, messages=3)},
+        "distilled": {"distilled": True},
+    }
+    return Potential(dataclasses.replace(tiny_config, **changes[request.param]), seed=1)
 
 
 @pytest.fixture

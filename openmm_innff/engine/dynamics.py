@@ -76,7 +76,17 @@ class Dynamics:
         functions.call(f"{prefix}set_atoms", component.handle, ctypes.byref(given))
         self._evaluate = getattr(functions, f"{prefix}evaluate")
         self._renewals = getattr(functions, f"{prefix}renewals")
+        # Arrays whose addresses are asked for once: numpy takes longer for that than for a copy.
+        self._positions, self._forces = np.empty((self.atoms, 3)), np.empty((self.atoms, 3))
+        self._box = np.empty((3, 3))
         self._energy = c_double()
+        self._arguments = (
+            component.handle,
+            self._positions.ctypes.data,
+            self._box.ctypes.data,
+            ctypes.byref(self._energy),
+            self._forces.ctypes.data,
+        )
         self._lock = threading.Lock()
 
     @property
@@ -103,25 +113,18 @@ class Dynamics:
         """
         if positions.shape != (self.atoms, 3):
             raise ValueError(f"positions: wanted shape {(self.atoms, 3)}, found {positions.shape}")
-        positions = np.ascontiguousarray(positions, dtype=np.float64)
-        box = np.ascontiguousarray(box, dtype=np.float64)
-        forces = np.empty_like(positions)
         with self._lock:
-            code = self._evaluate(
-                self.component.handle,
-                positions.ctypes.data,
-                box.ctypes.data,
-                ctypes.byref(self._energy),
-                forces.ctypes.data,
-                threads(),
-            )
+            self._positions[:] = positions
+            self._box[:] = box
+            code = self._evaluate(*self._arguments, threads())
             if code < 0:
                 raise MemoryError("the compiled engine ran out of memory")
             if code > 0:
-                raise RuntimeError(self._fault(torch.from_numpy(positions), torch.from_numpy(box)))
-            return self._energy.value, forces
+                raise RuntimeError(self._fault())
+            return self._energy.value, self._forces.copy()
 
-    def _fault(self, positions: Tensor, box: Tensor) -> str:
+    def _fault(self) -> str:
+        positions, box = torch.from_numpy(self._positions), torch.from_numpy(self._box)
         fault = geometry_fault(positions, box, self.periodic, self.component.cutoff)
         return fault or "positions, box: the compiled engine can't use them"
 

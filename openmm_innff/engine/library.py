@@ -160,6 +160,10 @@ def _declared(found: Library) -> Library:
     found.bonded_create.argtypes = [Pointer] * 2
     found.bonded_destroy.argtypes = [Pointer]
     found.bonded_destroy.restype = None
+    found.move_hydrogens.argtypes = [Pointer, ctypes.c_int64] + [Pointer] * 4
+    found.move_hydrogens.restype = None
+    found.pass_forces.argtypes = [Pointer] * 3
+    found.pass_forces.restype = None
     found.density_forward.argtypes = [integer] + [Pointer] * 4 + [integer]
     found.density_backward.argtypes = [integer] + [Pointer] * 5 + [integer]
     found.density_double_backward.argtypes = [integer] + [Pointer] * 6 + [integer]

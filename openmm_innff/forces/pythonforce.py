@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from openmm import Force, PythonForce, State, unit
+from openmm import Force, PythonForce, State, Vec3, unit
 
 from openmm_innff.forces.adapter import Adapter
 from openmm_innff.forces.backend import python_device
@@ -75,23 +75,45 @@ class DirectComputation:
         self.periodic = periodic
         self.atoms = None if adapter.all_atoms else adapter.atoms.numpy()
         self.energy_shift = adapter.energy_shift
+        self.last_box: tuple[list[Vec3], FloatArray] = [], NO_BOX
 
     def __call__(self, state: State) -> tuple[float, NDArray[np.float64]]:
         """Return the energy (kJ/mol) and the forces (n_particles, 3) in kJ/mol/nm."""
-        # The numbers behind these quantities are in nm; taking units off by value_in_unit would
-        # copy them, in a time that a fast part can't spare.
-        everything = state.getPositions(asNumpy=True)._value
-        box = NO_BOX
-        if self.periodic:
-            box = state.getPeriodicBoxVectors(asNumpy=True)._value * NM_TO_ANGSTROM
-        chosen = everything if self.atoms is None else everything[self.atoms]
-        positions = chosen * NM_TO_ANGSTROM
-        energy, forces = self.evaluate(positions, box)
+        everything = positions_of(state)
+        positions = everything if self.atoms is None else everything[self.atoms]
+        positions *= NM_TO_ANGSTROM
+        energy, forces = self.evaluate(positions, self._box(state))
         forces *= EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM
         if self.atoms is not None:
             chosen, forces = forces, np.zeros_like(everything)
             forces[self.atoms] = chosen
         return EV_TO_KJ_PER_MOL * (energy + self.energy_shift), forces
+
+    def _box(self, state: State) -> FloatArray:
+        """Return the box vectors in angstrom: those of the last call if they are the same."""
+        if not self.periodic:
+            return NO_BOX
+        vectors = state.getPeriodicBoxVectors()._value
+        known, box = self.last_box
+        if vectors != known:
+            box = np.array(vectors) * NM_TO_ANGSTROM
+            self.last_box = vectors, box
+        return box
+
+
+def positions_of(state: State) -> FloatArray:
+    """Return positions (n_particles, 3) in nm, an array of its own.
+
+    The numbers behind a Quantity are in nm. Quantities copy arrays, and State looks for what it
+    knows in a list of its attributes, in a time that a fast part can't spare; what State itself
+    calls is not part of OpenMM's interface, so it may be missing.
+    """
+    try:
+        positions = np.empty((state._getNumParticles(), 3))
+        state._getVectorAsNumpy(State.Positions, positions)
+    except AttributeError:
+        positions = state.getPositions(asNumpy=True)._value.copy()
+    return positions
 
 
 def direct_call(adapter: Adapter) -> DirectCall | None:

@@ -83,11 +83,16 @@ class PotentialConfig:
         The short-range component.
     slow : ComponentConfig
         The long-range component.
+    distilled : bool
+        False: the energy is the sum of both components. True: the slow component describes the
+        whole energy and the fast one its stiff part, so that the slow part of the potential is
+        their difference.
     """
 
     elements: tuple[str, ...]
     fast: ComponentConfig | BondedConfig
     slow: ComponentConfig
+    distilled: bool = False
 
     def __post_init__(self) -> None:
         """Sort the elements by atomic number; refuse repeated ones."""

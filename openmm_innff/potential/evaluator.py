@@ -137,7 +137,7 @@ class ComponentEvaluator(Listed):
 
 
 class Evaluator(nn.Module):
-    """Sum of the components that make up one part of a potential.
+    """Sum (or difference) of the components that make up one part of a potential.
 
     Parameters
     ----------
@@ -190,6 +190,6 @@ class Evaluator(nn.Module):
             energy, force, fault = component(positions, box)
             if len(fault) > 0:
                 return total, forces, fault
-            total = total + energy
-            forces = forces + force
+            total = total + component.sign * energy
+            forces = forces + component.sign * force
         return total, forces, ""

@@ -25,6 +25,7 @@ class Listed(nn.Module):
         self.periodic = periodic
         self.cutoff = cutoff
         self.skin = skin
+        self.sign = 1.0  # with which its energy enters a sum
         self.list_positions = torch.zeros(0, 3, dtype=torch.float64)
         self.list_box = torch.zeros(3, 3, dtype=torch.float64)
 

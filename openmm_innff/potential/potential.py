@@ -26,6 +26,9 @@ PARTS = ("fast", "slow", "total")
 class Potential(nn.Module):
     """E = sum_i e0(z_i) + E_fast + E_slow.
 
+    Each part is a component, or the difference of two: a distilled potential has a component for
+    the whole energy, and the slow part is what the fast component leaves of it.
+
     Parameters
     ----------
     config : PotentialConfig
@@ -36,6 +39,7 @@ class Potential(nn.Module):
     ----------
     fast : Component or Bonded
     slow : Component
+        Of the slow part; if distilled, of the whole energy.
     reference_energies : Tensor, shape (species,), float64
         Energy of each element before any interaction, in eV per atom.
     """
@@ -52,7 +56,7 @@ class Potential(nn.Module):
             self.fast = Bonded(config.fast, generator)
         else:
             self.fast = Component(config.fast, numbers, True, generator)
-        self.slow = Component(config.slow, numbers, False, generator)
+        self.slow = Component(config.slow, numbers, config.distilled, generator)
         self.register_buffer("reference_energies", torch.zeros(len(numbers), dtype=torch.float64))
 
     @property
@@ -66,10 +70,24 @@ class Potential(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def components(self, part: str) -> list[Component | Bonded]:
-        """Return the components that ``part`` ("fast", "slow" or "total") consists of."""
+        """Return the components that ``part`` ("fast", "slow" or "total") is made of."""
+        return [component for _, component in self.terms(part)]
+
+    def terms(self, part: str) -> list[tuple[float, Component | Bonded]]:
+        """Return the components that a part is the sum of, with their signs.
+
+        Parameters
+        ----------
+        part : str
+            "fast", "slow" or "total".
+        """
         if part not in PARTS:
             raise ValueError(f"part: wanted one of {', '.join(PARTS)}, found {part!r}")
-        return [self.fast, self.slow] if part == "total" else [getattr(self, part)]
+        fast: list[tuple[float, Component | Bonded]] = [(1.0, self.fast)]
+        slow: list[tuple[float, Component | Bonded]] = [(1.0, self.slow)]
+        if not self.config.distilled:
+            return {"fast": fast, "slow": slow, "total": fast + slow}[part]
+        return {"fast": fast, "slow": [*slow, (-1.0, self.fast)], "total": slow}[part]
 
     def needs_bonds(self, part: str = "total") -> bool:
         """Whether a part has terms of bonds, so that a topology is needed."""
@@ -145,13 +163,16 @@ class Potential(nn.Module):
         resolve_engine(engine)
         species = self.species_index(atomic_numbers)
         evaluators: list[Listed] = []
-        for component in self.components(part):
+        for sign, component in self.terms(part):
+            made: Listed
             if isinstance(component, Bonded):
                 index = self.term_index(species, bonds)
-                evaluators.append(BondedEvaluator(component, index, periodic, skin, engine))
+                made = BondedEvaluator(component, index, periodic, skin, engine)
             else:
                 frozen = copy.deepcopy(component).to(dtype).eval().requires_grad_(False)
-                evaluators.append(ComponentEvaluator(frozen, species, periodic, skin, engine))
+                made = ComponentEvaluator(frozen, species, periodic, skin, engine)
+            made.sign = sign
+            evaluators.append(made)
         return Evaluator(evaluators)
 
     def term_index(self, species: Tensor, bonds: Bonds | None) -> TermIndex:

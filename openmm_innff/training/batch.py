@@ -10,6 +10,7 @@ from openmm_innff.data import Frame
 from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential import Potential
+from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.terms import find_terms
 from openmm_innff.training.bonded import find_bonds
 
@@ -73,7 +74,7 @@ def make_batch(potential: Potential, frame: Frame, masses: Tensor, dtype: torch.
     where = positions, box, frame.periodic
     reach = {part: potential.cutoff(part) + MARGIN for part in ("fast", "slow")}
     fast: PairList | Terms
-    if potential.needs_bonds():
+    if isinstance(potential.fast, Bonded):
         bonds = find_bonds(frame.numbers[order.numpy()], *where)
         fast = find_terms(*where, reach["fast"], potential.term_index(species[order], bonds))
     else:

@@ -116,12 +116,13 @@ def set_cores(potential: Potential, sample: list[Batch]) -> None:
     sample : list of Batch
         All training frames.
     """
-    if isinstance(potential.fast, Bonded):  # walls of its own stand there
-        return
-    core = potential.fast.repulsion.core
-    shortest = shortest_distances(potential, sample).to(core.dtype)
-    reached = shortest < potential.cutoff("fast")
-    core[reached] = shortest[reached]
+    shortest = shortest_distances(potential, sample)
+    for component in (potential.fast, potential.slow):
+        # A bonded part has walls of its own.
+        if not isinstance(component, Bonded) and component.repulsive:
+            core = component.repulsion.core
+            reached = shortest < component.cutoff
+            core[reached] = shortest[reached].to(core.dtype)
 
 
 def shortest_distances(potential: Potential, sample: list[Batch]) -> Tensor:

@@ -51,7 +51,8 @@ class OptimizerConfig:
     Attributes
     ----------
     fast_epochs, joint_epochs : int
-        Length of the stage that trains the fast part alone and of the one that trains both.
+        Length of the stage that trains the fast part alone and of the one that trains both, or,
+        if distilled, the whole.
     batch_size : int
         Frames per step.
     learning_rate, final_rate : float
@@ -126,15 +127,48 @@ class SmoothnessConfig:
 
 
 @dataclass(frozen=True)
+class StretchConfig:
+    """Frames with stretched bonds of hydrogen, see `training.stretch`.
+
+    Attributes
+    ----------
+    weight : float
+        Of the mean squared lack of pull; 0 switches it off.
+    longest : float
+        In angstrom; bonds become this long at most.
+    pull : float
+        Smallest force towards the other atom, in eV/angstrom.
+    fraction : float
+        Of the bonds in a frame.
+    """
+
+    weight: float = 0.0
+    longest: float = 1.5
+    pull: float = 2.0
+    fraction: float = 0.08
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
-    """All settings of a training run."""
+    """All settings of a training run.
+
+    Attributes
+    ----------
+    fast, slow : ComponentConfig or BondedConfig
+        Components; if ``distilled``, the slow one is that of the whole energy.
+    distilled : bool
+        Whether the whole energy is learned first and then the fast part from it, see
+        `potential.PotentialConfig`; else the fast part first, and then both together.
+    """
 
     data: DataConfig
     card: CardConfig
     fast: ComponentConfig | BondedConfig
     slow: ComponentConfig
+    distilled: bool = False
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()
+    stretch: StretchConfig = StretchConfig()
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -148,6 +182,8 @@ class TrainingConfig:
                 raise ConfigError(
                     f"optimizer.{name}: wanted at least 1, found {getattr(optimizer, name)}"
                 )
+        if self.stretch.weight and isinstance(self.fast, BondedConfig):
+            raise ConfigError("stretch: a bonded fast part has walls of its own; leave it out")
         if self.smoothness.every < 1 or self.smoothness.tau_fs <= 0:
             raise ConfigError("smoothness: wanted every >= 1 and tau_fs > 0")
 

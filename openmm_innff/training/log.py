@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from openmm_innff.files import atomic_write
-from openmm_innff.training.trainer import Trainer
+from openmm_innff.training.trainer import STAGES, Trainer
 
 COLUMNS = (
     "stage",
@@ -99,9 +99,11 @@ class TrainingLog:
 
     def drop_after(self, stage: str, epoch: int) -> None:
         """Forget rows that lie after a checkpoint."""
-        order = {"fast": 0, "joint": 1}
-        here = (order[stage], epoch)
-        self.rows = [row for row in self.rows if (order[row["stage"]], int(row["epoch"])) <= here]
+        order = list(STAGES)  # no run has stages of both kinds
+        here = (order.index(stage), epoch)
+        self.rows = [
+            row for row in self.rows if (order.index(row["stage"]), int(row["epoch"])) <= here
+        ]
 
     def add(self, row: dict[str, str]) -> None:
         """Add a row and write the file."""

@@ -23,8 +23,8 @@ from openmm_innff.units import AMU_A2_PER_FS2_TO_EV, KB_EV_PER_K
 class LossTerms:
     """Parts of the loss; mean squares in (eV/angstrom)^2, eV^2 per atom and so on."""
 
-    force: Tensor
-    energy: Tensor
+    force: Tensor | None = None
+    energy: Tensor | None = None
     change: Tensor | None = None
     slow: Tensor | None = None
     bonds: Tensor | None = None
@@ -81,6 +81,24 @@ def evaluate_batch(
     return energy, forces, slow
 
 
+def slow_forces(
+    potential: Potential,
+    batch: Batch,
+    positions: Tensor,
+    differentiable: bool,
+    engine: str = "auto",
+) -> Tensor:
+    """Return the forces of the slow part, shape (N, 3), in eV/angstrom.
+
+    In a distilled potential gradients reach the fast component only.
+    """
+    where = batch, positions
+    if not potential.config.distilled:
+        return part_forces(potential, "slow", *where, differentiable, engine)[1]
+    whole = part_forces(potential, "slow", *where, False, engine)[1].detach()
+    return whole - part_forces(potential, "fast", *where, differentiable, engine)[1]
+
+
 def thermal_shifts(
     batch: Batch, smoothness: SmoothnessConfig, generator: torch.Generator
 ) -> Tensor:
@@ -94,7 +112,7 @@ def thermal_shifts(
 def slow_change(
     potential: Potential,
     batch: Batch,
-    slow_forces: Tensor,
+    slow: Tensor,
     smoothness: SmoothnessConfig,
     generator: torch.Generator,
     engine: str = "auto",
@@ -104,8 +122,8 @@ def slow_change(
     Divided by tau^2 it is a stochastic, mass-weighted norm of the slow Hessian.
     """
     moved_to = batch.positions + thermal_shifts(batch, smoothness, generator)
-    _, moved = part_forces(potential, "slow", batch, moved_to, True, engine)
-    return (moved - slow_forces).square().mean()
+    moved = slow_forces(potential, batch, moved_to, True, engine)
+    return (moved - slow).square().mean()
 
 
 def batch_loss(
@@ -128,6 +146,22 @@ def batch_loss(
         change=change,
         slow=None if slow is None else slow.square().mean(),
         bonds=None if slow is None else _along_bonds(potential.elements, batch, slow),
+    )
+
+
+def distilling_loss(
+    potential: Potential,
+    batch: Batch,
+    smoothness: SmoothnessConfig,
+    generator: torch.Generator,
+    engine: str = "auto",
+) -> LossTerms:
+    """Return what the fast part leaves to the slow one: nothing else counts when distilling."""
+    slow = slow_forces(potential, batch, batch.positions, True, engine)
+    return LossTerms(
+        change=slow_change(potential, batch, slow, smoothness, generator, engine),
+        slow=slow.square().mean(),
+        bonds=_along_bonds(potential.elements, batch, slow),
     )
 
 

@@ -26,6 +26,7 @@ from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
 from openmm_innff.training.plots import plot_learning_curve
+from openmm_innff.training.stretch import Stretched, longest_bonds, stretch
 from openmm_innff.training.trainer import Trainer, smallest_shift
 
 CHECKPOINT = "checkpoint.pt"
@@ -110,7 +111,7 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
     fast = config.fast
     if isinstance(fast, BondedConfig):
         fast = known_types(fast, training)
-    shape = PotentialConfig(training.elements, fast, config.slow)
+    shape = PotentialConfig(training.elements, fast, config.slow, config.distilled)
     potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
     energies = [baseline.energies[symbol] for symbol in potential.elements]
     # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
@@ -125,7 +126,24 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
             for frame in frames
         ]
 
-    return Trainer(config, potential, batches(training), batches(validation))
+    made = batches(training)
+    stretched = _stretched(config, potential, training, made)
+    return Trainer(config, potential, made, batches(validation), stretched)
+
+
+def _stretched(
+    config: TrainingConfig, potential: Potential, frames: FrameSet, sample: list[Batch]
+) -> list[Stretched]:
+    """Return each training frame with a few of its bonds stretched, if this is asked for."""
+    if not config.stretch.weight:
+        return []
+    longest = longest_bonds(potential.elements, sample)
+    seed = 10_000 * config.optimizer.seed
+    found = [
+        stretch(potential, frame, batch, longest, config.stretch, seed + k)
+        for k, (frame, batch) in enumerate(zip(frames, sample, strict=True))
+    ]
+    return [item for item in found if item is not None]
 
 
 def _counts(frames: FrameSet) -> Tensor:
@@ -172,7 +190,7 @@ def _loop(
                 _end_epoch(trainer, log)
                 save_checkpoint(checkpoint, trainer, fingerprint)
                 show()
-            if trainer.stage == "fast":
+            if trainer.stage != trainer.stages[-1]:
                 trainer.next_stage()
             bar.remove_task(task)
 

@@ -1,9 +1,9 @@
-"""The two training stages: the fast part alone, then both together."""
+"""The two stages of training: fast part first, then both; or the whole, then the fast part."""
 
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,13 +17,18 @@ from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.losses import (
     LossTerms,
     batch_loss,
+    distilling_loss,
     evaluate_batch,
     part_forces,
     rms,
+    slow_forces,
 )
+from openmm_innff.training.stretch import Stretched, lack_of_pull
 
 CALIBRATION_FRAMES = 20
-STAGES = {"fast": ("fast",), "joint": ("fast", "slow")}
+FAST, JOINT, WHOLE, DISTIL = "fast", "joint", "whole", "distil"
+STAGES = {FAST: ("fast",), JOINT: ("fast", "slow"), WHOLE: ("slow",), DISTIL: ("fast",)}
+"""Components that are trained in each stage."""
 
 
 def smallest_shift(counts: Tensor, energies: Tensor) -> Tensor:
@@ -61,8 +66,9 @@ class Sums:
         """Add one step."""
         self.steps += 1
         self.loss += loss
-        self.force += float(terms.force.detach())
-        self.energy += float(terms.energy.detach())
+        if terms.force is not None and terms.energy is not None:
+            self.force += float(terms.force.detach())
+            self.energy += float(terms.energy.detach())
         if terms.slow is not None:
             self.slow += float(terms.slow.detach())
         if terms.change is not None:
@@ -79,6 +85,8 @@ class Trainer:
     potential : Potential
     training, validation : list of Batch
         Single frames.
+    stretched : sequence of Stretched
+        Frames whose stretched bonds must pull back.
     """
 
     def __init__(
@@ -87,14 +95,16 @@ class Trainer:
         potential: Potential,
         training: list[Batch],
         validation: list[Batch],
+        stretched: Sequence[Stretched] = (),
     ) -> None:
         self.config = config
         self.potential = potential
         self.training = training
         self.validation = validation
+        self.stretched = stretched
         self.dtype = getattr(torch, config.optimizer.dtype)
         self.force_scale = rms(torch.cat([batch.forces for batch in training]))
-        self.stage = "fast" if config.optimizer.fast_epochs > 0 else "joint"
+        self.stage = self.stages[0]
         self.epoch = 0
         self.step = 0
         self.seconds = 0.0
@@ -106,14 +116,15 @@ class Trainer:
     # -- set-up ---------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """Calibrate the fast part and the core radii; in a one-stage run the slow part too."""
+        """Calibrate the core radii, and the components that have no stage before theirs."""
         set_cores(self.potential, self.training)
-        calibrate(self.potential, "fast", self.training[:CALIBRATION_FRAMES], self.force_scale)
-        if self.stage == "joint":
-            self._calibrate_slow(self.force_scale)
+        if self.stage != WHOLE:
+            self._calibrate("fast", self.force_scale)
+        if self.stage != FAST:
+            self._calibrate("slow", self.force_scale)
 
-    def _calibrate_slow(self, scale: float) -> None:
-        calibrate(self.potential, "slow", self.training[:CALIBRATION_FRAMES], scale)
+    def _calibrate(self, part: str, scale: float) -> None:
+        calibrate(self.potential, part, self.training[:CALIBRATION_FRAMES], scale)
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         try:
@@ -136,18 +147,26 @@ class Trainer:
 
     def trained_parameters(self) -> list[Tensor]:
         """Return the parameters of the present stage."""
-        return [p for part in self.parts for p in getattr(self.potential, part).parameters()]
+        trained = STAGES[self.stage]
+        return [p for part in trained for p in getattr(self.potential, part).parameters()]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Stages of this run, in order."""
+        if self.config.distilled:
+            return (WHOLE, DISTIL)
+        return (FAST, JOINT) if self.config.optimizer.fast_epochs > 0 else (JOINT,)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Components that take part in the present stage."""
-        return STAGES[self.stage]
+        """Components whose sum is compared with the data in the present stage."""
+        return STAGES[WHOLE] if self.stage == DISTIL else STAGES[self.stage]
 
     @property
     def stage_epochs(self) -> int:
         """Length of the present stage in epochs."""
         optimizer = self.config.optimizer
-        return optimizer.fast_epochs if self.stage == "fast" else optimizer.joint_epochs
+        return optimizer.fast_epochs if self.stage in (FAST, DISTIL) else optimizer.joint_epochs
 
     @property
     def steps_per_epoch(self) -> int:
@@ -157,7 +176,7 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether all stages are complete."""
-        return self.stage == "joint" and self.epoch >= self.stage_epochs
+        return self.stage == self.stages[-1] and self.epoch >= self.stage_epochs
 
     # -- steps ----------------------------------------------------------------------------------
 
@@ -174,7 +193,9 @@ class Trainer:
 
     def _seed(self, purpose: str, number: int) -> int:
         """Return a seed that depends on the run's seed, the stage and a counter only."""
-        code = {"order": 1, "velocities": 2}[purpose] + 10 * list(STAGES).index(self.stage)
+        code = {"order": 1, "velocities": 2, "stretched": 3}[purpose] + 10 * list(STAGES).index(
+            self.stage
+        )
         return (self.config.optimizer.seed * 1_000_003 + number) * 100 + code
 
     def learning_rate(self) -> float:
@@ -190,26 +211,7 @@ class Trainer:
         optimizer = self.config.optimizer
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        smoothness = self.config.smoothness
-        penalised = smoothness.weight > 0 and self.step % smoothness.every == 0
-        generator = torch.Generator().manual_seed(self._seed("velocities", self.step))
-        terms = batch_loss(
-            self.potential, batch, self.parts, smoothness if penalised else None, generator
-        )
-        late = self.step >= optimizer.late_from * self.stage_epochs * self.steps_per_epoch
-        weight = optimizer.late_energy_weight if late else optimizer.energy_weight
-        loss = terms.force + weight * terms.energy
-        if terms.change is not None:
-            factor = smoothness.every * smoothness.weight / smoothness.tau_fs**2
-            loss = loss + factor * terms.change
-        if terms.slow is not None:
-            loss = loss + smoothness.magnitude * terms.slow
-        if terms.bonds is not None:
-            loss = loss + smoothness.bonds * terms.bonds
-        loss = loss / self.force_scale**2
-        if optimizer.curvature > 0:
-            for part in self.parts:
-                loss = loss + optimizer.curvature * getattr(self.potential, part).roughness()
+        loss, terms = self._loss(batch)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise SimulationError(
@@ -223,6 +225,53 @@ class Trainer:
         self.sums.add(value, terms)
         self.step += 1
         self._update_average()
+
+    def _loss(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        optimizer, smoothness = self.config.optimizer, self.config.smoothness
+        generator = torch.Generator().manual_seed(self._seed("velocities", self.step))
+        every = 1 if self.stage == DISTIL else smoothness.every
+        if self.stage == DISTIL:
+            terms = distilling_loss(self.potential, batch, smoothness, generator)
+        else:
+            penalised = smoothness.weight > 0 and self.stage == JOINT and self.step % every == 0
+            terms = batch_loss(
+                self.potential, batch, self.parts, smoothness if penalised else None, generator
+            )
+        late = self.step >= optimizer.late_from * self.stage_epochs * self.steps_per_epoch
+        weights = {
+            "force": 1.0,
+            "energy": optimizer.late_energy_weight if late else optimizer.energy_weight,
+            "change": every * smoothness.weight / smoothness.tau_fs**2,
+            "slow": smoothness.magnitude,
+            "bonds": smoothness.bonds,
+        }
+        if self.stage == WHOLE:
+            weights |= {"slow": 0.0, "bonds": 0.0}
+        present = {name: getattr(terms, name) for name in weights}
+        parts = [weights[name] * term for name, term in present.items() if term is not None]
+        loss = torch.stack(parts).sum() / self.force_scale**2
+        if self.stretched:
+            loss = loss + self.config.stretch.weight * self._lack_of_pull() / self.force_scale**2
+        if optimizer.curvature > 0:
+            for part in STAGES[self.stage]:
+                loss = loss + optimizer.curvature * getattr(self.potential, part).roughness()
+        return loss, terms
+
+    def _lack_of_pull(self) -> Tensor:
+        """Return the lack of pull in one stretched frame: of the sum, and of a fast part alone."""
+        seed = self._seed("stretched", self.step)
+        generator = torch.Generator().manual_seed(seed)
+        number = int(torch.randint(len(self.stretched), (1,), generator=generator))
+        frame = self.stretched[number]
+        forces = {
+            part: part_forces(self.potential, part, frame.batch, frame.batch.positions, True)[1]
+            for part in STAGES[self.stage]
+        }
+        total = torch.stack(list(forces.values())).sum(0)
+        # Mollified, the slow part does not act along bonds: the fast part must hold them alone.
+        wanted = [total, forces["fast"]] if self.stage == JOINT else [total]
+        lacks = [lack_of_pull(frame, f, self.config.stretch) for f in wanted]
+        return torch.stack(lacks).sum()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -241,12 +290,15 @@ class Trainer:
         self.epoch += 1
 
     def next_stage(self) -> None:
-        """Go on to the joint stage, from the averaged fast part."""
+        """Go on to the next stage, from the averaged potential."""
         self.potential.load_state_dict(self.average.state_dict())
-        residual = [self._errors(batch, ("fast",))[1] for batch in self.validation]
-        self._calibrate_slow(max(rms(torch.cat(residual)), 0.05 * self.force_scale))
+        if self.stage == WHOLE:
+            self._calibrate("fast", self.force_scale)
+        else:
+            residual = [self._errors(batch, ("fast",))[1] for batch in self.validation]
+            self._calibrate("slow", max(rms(torch.cat(residual)), 0.05 * self.force_scale))
         self.average.load_state_dict(self.potential.state_dict())
-        self.set_stage("joint")
+        self.set_stage(self.stages[self.stages.index(self.stage) + 1])
 
     def set_stage(self, stage: str) -> None:
         """Begin a stage with a new optimiser."""
@@ -262,8 +314,7 @@ class Trainer:
 
     def slow_forces(self, batch: Batch) -> Tensor:
         """Return the slow forces of the averaged potential, shape (N, 3), in eV/angstrom."""
-        where = batch, batch.positions
-        return part_forces(self.average, "slow", *where, differentiable=False)[1].detach()
+        return slow_forces(self.average, batch, batch.positions, differentiable=False).detach()
 
     def validate(self) -> dict[str, float]:
         """Return errors of the averaged potential; meV per atom and meV/angstrom."""

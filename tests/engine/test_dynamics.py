@@ -127,6 +127,30 @@ def test_the_list_is_complete_in_boxes_of_any_shape(tiny_potential, periodic, se
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("skin", [0.0, 0.5, 2.0])
+def test_numbers_depend_neither_on_the_skin_nor_on_when_the_list_was_made(
+    tiny_potential, water_box, positions, skin
+):
+    """In a box of several cells each way, as vesin finds the pairs."""
+    shifts = 9.3 * torch.cartesian_prod(*[torch.arange(3)] * 3).double()
+    first = (positions + shifts[:, None]).reshape(-1, 3)
+    random = torch.Generator().manual_seed(1)
+    moved = first + 0.2 * torch.rand(first.shape, generator=random, dtype=torch.float64) - 0.1
+    results = []
+    for engine, own in (("compiled", skin), ("torch", 0.0)):
+        evaluator = tiny_potential.evaluator(
+            "total",
+            np.tile(water_box.numbers, 27),
+            periodic=True,
+            skin=own,
+            dtype=torch.float64,
+            engine=engine,
+        )
+        evaluator(first, 3 * BOX)
+        results.append(evaluator(moved, 3 * BOX))
+    torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
+
+
 def test_isolated_atoms_need_no_box(make, positions):
     found, expected = (
         make(engine, periodic=False)(positions, torch.zeros(3, 3))

@@ -14,6 +14,7 @@ from openmm import unit
 from openmm_innff.errors import BackendError, SystemSetupError, UnsupportedElementError
 from openmm_innff.forces import FAST, SLOW, make_force
 from openmm_innff.forces.backend import torch_obstacle
+from openmm_innff.forces.pythonforce import positions_of
 from openmm_innff.potential import Potential
 from openmm_innff.units import EV_PER_ANGSTROM_TO_KJ_PER_MOL_NM, EV_TO_KJ_PER_MOL
 
@@ -204,6 +205,26 @@ def test_box_of_the_context_is_used(potential: Potential, backend: str) -> None:
     results(context)
     context.setPeriodicBoxVectors(*(larger.box / 10))
     assert_same(results(context), wanted)
+
+
+def test_positions_are_found_without_what_openmm_hides() -> None:
+    positions = make_sample("isolated").positions
+
+    class PublicState:
+        def getPositions(self, asNumpy: bool) -> unit.Quantity:
+            return unit.Quantity(positions, unit.nanometer)
+
+    found = positions_of(PublicState())
+    np.testing.assert_array_equal(found, positions)
+    assert not np.shares_memory(found, positions)
+
+
+def test_another_number_of_particles_is_refused(potential: Potential, backend: str) -> None:
+    sample = make_sample("isolated")
+    context = context_of(sample, sample.force(potential, "slow", backend=backend), n=25)
+    context.setPositions(np.zeros((25, 3)))
+    with pytest.raises(openmm.OpenMMException, match=r"wanted shape \(24, 3\), found \(25, 3\)"):
+        results(context)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, openmm.XmlSerializer.clone])

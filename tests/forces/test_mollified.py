@@ -1,13 +1,17 @@
 """A slow part at fixed lengths of the bonds of hydrogen: exact forces, none along these bonds."""
 
+import copy
+import pickle
+
 import numpy as np
 import openmm
 import pytest
 import torch
 from openmm.app import Topology, element
 
+from openmm_innff.engine.library import library
 from openmm_innff.errors import SystemSetupError
-from openmm_innff.forces.mollified import MollifiedEvaluator, mollify
+from openmm_innff.forces.mollified import DirectMollified, MollifiedEvaluator, mollify
 from openmm_innff.system import create_system
 
 LENGTHS = {"O": 0.97}
@@ -42,6 +46,10 @@ def mollified(plain) -> MollifiedEvaluator:
 @pytest.fixture
 def positions(water_box) -> torch.Tensor:
     return torch.from_numpy(np.array(water_box.positions))
+
+
+def pickled(direct: DirectMollified) -> DirectMollified:
+    return pickle.loads(pickle.dumps(direct))
 
 
 def bonds(positions: torch.Tensor) -> torch.Tensor:
@@ -100,6 +108,23 @@ def test_molecules_may_be_cut_by_the_box(mollified, positions) -> None:
     moved[5] -= 3 * TRICLINIC[1]
     expected, found = mollified(positions, TRICLINIC), mollified(moved, TRICLINIC)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.skipif(library() is None, reason="no compiled engine")
+@pytest.mark.parametrize("copied", [lambda it: it, copy.deepcopy, pickled])
+def test_without_torch_the_numbers_are_the_same(plain, mollified, positions, copied) -> None:
+    moved = positions.clone()
+    moved[1] += TRICLINIC[2] - TRICLINIC[0]
+    moved[5] -= 3 * TRICLINIC[1]
+    direct = copied(DirectMollified(mollified))
+    energy, forces = direct(moved.numpy(), TRICLINIC.numpy())
+    expected = mollified(moved, TRICLINIC)
+    assert energy == pytest.approx(float(expected[0]), rel=1e-12)
+    np.testing.assert_allclose(forces, expected[1], rtol=0, atol=1e-12)
+    with pytest.raises(RuntimeError, match="box: wanted a width"):
+        direct(moved.numpy(), np.zeros((3, 3)))
+    with pytest.raises(ValueError, match=r"positions: wanted 81 atoms, found 80"):
+        direct(moved.numpy()[:80], TRICLINIC.numpy())
 
 
 def test_system_with_both_backends(tiny_potential, positions, backend: str) -> None:

@@ -47,14 +47,17 @@ def age_of_list(component) -> object:
     return tuple(component.list_positions.flatten().tolist())
 
 
-@pytest.fixture(params=["one layer", "vectors", "scalars"])
+@pytest.fixture(params=["one layer", "vectors", "scalars", "distilled"])
 def tiny_potential(request, tiny_config) -> Potential:
-    """A potential whose slow part has one layer, or two with messages of either kind."""
-    slow = tiny_config.slow
-    if request.param != "one layer":
+    """A potential whose slow part has one layer, or two, or is the difference of components."""
+    config = tiny_config
+    if request.param in ("vectors", "scalars"):
         vectors = request.param == "vectors"
-        slow = replace(slow, messages=3, vectors=vectors, message_cutoff=3.5)
-    potential = Potential(replace(tiny_config, slow=slow), seed=1)
+        slow = replace(config.slow, messages=3, vectors=vectors, message_cutoff=3.5)
+        config = replace(config, slow=slow)
+    if request.param == "distilled":
+        config = replace(config, distilled=True)
+    potential = Potential(config, seed=1)
     for layer in potential.slow.layers:
         layer.message_norms.fill_(0.1)
         layer.path_norms.fill_(0.3)
@@ -213,7 +216,7 @@ def test_numbers_do_not_depend_on_the_age_of_the_list(tiny_potential, water_box,
     for _ in range(30):
         moved = moved + 0.03 * torch.randn(moved.shape, generator=walk, dtype=torch.float64)
         energy, forces = kept(moved, CUBIC)
-        rebuilds.add(age_of_list(kept.components[1]))
+        rebuilds.add(age_of_list(kept.components[-1]))
         fresh = evaluate(tiny_potential, water_box, positions=moved)
         torch.testing.assert_close(energy, fresh[0])
         torch.testing.assert_close(forces, fresh[1], atol=1e-10, rtol=0)
@@ -245,6 +248,19 @@ def test_positions_that_are_not_finite_are_refused(tiny_potential, water_box, po
 def test_unknown_elements_are_named(tiny_potential):
     with pytest.raises(UnsupportedElementError, match="atom 1 is C, but the model knows only H, O"):
         tiny_potential.evaluator("fast", [8, 6], periodic=False)
+
+
+def test_the_whole_of_a_distilled_potential_is_one_component(tiny_config, water_box, positions):
+    potential = Potential(replace(tiny_config, distilled=True), seed=1)
+    assert potential.components("total") == [potential.slow]
+    assert potential.terms("slow") == [(1.0, potential.slow), (-1.0, potential.fast)]
+    close = torch.tensor([[0.0, 0, 0], [0.1, 0, 0]], dtype=torch.float64)
+    energies = {
+        part: float(potential.evaluator(part, [8, 8], periodic=False)(close, CUBIC)[0])
+        for part in PARTS
+    }
+    assert energies["total"] > 1000.0  # nuclei repel in the whole,
+    assert abs(energies["slow"]) < 1e-2 * energies["total"]  # and as much in the fast part
 
 
 def test_unknown_parts_are_named(tiny_potential):

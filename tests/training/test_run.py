@@ -53,6 +53,44 @@ def test_training_learns_and_writes_everything(small_config, tmp_path):
     assert loaded.card.errors["valid_force_rmse_meV_per_A"] == pytest.approx(forces[-1], rel=1e-3)
 
 
+def test_distilling_leaves_the_whole_as_it_is_and_little_to_the_slow_part(small_config, tmp_path):
+    forces = {}
+    for epochs in (1, 30):
+        config = dataclasses.replace(
+            with_optimizer(small_config, fast_epochs=epochs, joint_epochs=15), distilled=True
+        )
+        path = train(config, tmp_path / f"{epochs}", progress=False)
+        with (tmp_path / f"{epochs}" / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["stage"] for row in rows] == ["whole"] * 15 + ["distil"] * epochs
+        errors = {float(row["valid_force_rmse"]) for row in rows[14:]}
+        assert len(errors) == 1  # that of the whole
+        forces[epochs] = float(rows[-1]["slow_force_rms"])
+    assert forces[30] < 0.5 * forces[1]
+    potential = load_model(path).potential
+    frames = read_frames(small_config.data.train)
+    fast, slow, total = (predict(potential, frames, part) for part in ("fast", "slow", "total"))
+    for parts in zip(fast.forces, slow.forces, total.forces, strict=True):
+        torch.testing.assert_close(parts[0] + parts[1], parts[2], atol=1e-5, rtol=0)
+
+
+def test_a_second_layer_learns_and_bonds_of_hydrogen_are_left_to_the_fast_part(
+    small_config, tmp_path
+):
+    pulls = {}
+    for weight in (0.0, 30.0):
+        config = dataclasses.replace(
+            with_optimizer(small_config, fast_epochs=3, joint_epochs=25),
+            slow=dataclasses.replace(small_config.slow, messages=3),
+            smoothness=dataclasses.replace(small_config.smoothness, weight=0.0, bonds=weight),
+        )
+        model = load_model(train(config, tmp_path / f"{weight}", progress=False))
+        assert model.potential.slow.layers[0].path_norms.std() > 0.0  # calibrated
+        assert model.card.errors["valid_force_rmse_meV_per_A"] < 100.0
+        pulls[weight] = abs(model.card.hydrogen_bond_forces["O"][1])
+    assert pulls[30.0] < 0.3 * pulls[0.0]
+
+
 def test_the_mean_energy_error_vanishes_on_the_training_frames(small_config, tmp_path):
     # All frames are (H2O)n, so one offset per atom is left, and it is fitted in the end.
     model = train(small_config, tmp_path / "run", progress=False)
@@ -78,9 +116,13 @@ def test_same_seed_same_model_other_seed_other_model(small_config, tmp_path):
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
+@pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("stop_after", [4, 6, 12])
-def test_an_interrupted_run_resumes_exactly(small_config, tmp_path, monkeypatch, stop_after):
+def test_an_interrupted_run_resumes_exactly(
+    small_config, tmp_path, monkeypatch, stop_after, distilled
+):
     """Ctrl-C after any step, in either stage: the resumed run ends with the same numbers."""
+    small_config = dataclasses.replace(small_config, distilled=distilled)
     expected = weights(train(small_config, tmp_path / "whole", progress=False))
     step = Trainer.train_step
     steps = []

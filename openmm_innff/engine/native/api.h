@@ -72,6 +72,14 @@ struct InnAtoms {
     double skin;               // angstrom
 };
 
+// Bonds of hydrogens, of which each hydrogen has one.
+struct InnHydrogens {
+    int64_t bonds, periodic;
+    const int64_t* hydrogens;  // (bonds)
+    const int64_t* partners;   // (bonds)
+    const double* lengths;     // (bonds) angstrom
+};
+
 // Interpolants of one variable, a row of `width` nodal values each, as in nn/functions.py.
 struct InnFunctions {
     int64_t rows, width;

@@ -121,30 +121,28 @@ private:
             for (int a = 0; a < 3; a++) place_[4 * k + a] = positions[3 * order_[k] + a] - wraps_[3 * k + a];
     }
 
-    // Atom j, in ascending order, enters the lists of its neighbours: each is sorted, then, so that
-    // sums are the same whenever the list was made, and memory is read forwards.
-    void fill(CellGrid grid) {
+    // The list of each atom is sorted, so that sums are the same whenever it was made, and memory is
+    // read forwards.
+    void fill(const CellGrid& grid) {
         const int64_t n = atoms();
         found_.clear();
+        begins_.resize(n);
         starts_.assign(n + 1, 0);
-        for (int64_t j = 0; j < n; j++)
-            grid.neighbours(j, at(j), [&](int64_t i, int code) {
-                found_.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(j << 5 | (26 - code))});
-                starts_[i + 1]++;
-            });
+        grid.each_atom([&](uint32_t i, const uint32_t* near, int64_t count) {
+            begins_[i] = found_.size();
+            starts_[i + 1] = count;
+            found_.insert(found_.end(), near, near + count);
+        });
         for (int64_t i = 0; i < n; i++) starts_[i + 1] += starts_[i];
         entries_.resize(found_.size());
-        next_.assign(starts_.begin(), starts_.end() - 1);
-        for (const Found& pair : found_) entries_[next_[pair.atom]++] = pair.entry;
+        for (int64_t i = 0; i < n; i++) {
+            const auto begin = found_.begin() + begins_[i];
+            std::copy(begin, begin + (starts_[i + 1] - starts_[i]), entries_.begin() + starts_[i]);
+        }
     }
 
-    struct Found {
-        uint32_t atom, entry;
-    };
-
-    std::vector<int64_t> order_, species_, starts_, next_;
-    std::vector<uint32_t> entries_;
-    std::vector<Found> found_;
+    std::vector<int64_t> order_, species_, starts_, begins_;
+    std::vector<uint32_t> entries_, found_;
     std::vector<double> wraps_, reference_, place_;
     double shifts_[32][4] = {}, box_[9] = {};
     double cutoff_ = 0, skin_ = 0;
