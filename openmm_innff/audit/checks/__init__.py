@@ -7,6 +7,7 @@ To add one, write a function of a `Bench` that returns a `Measurement`, decorate
 from openmm_innff.audit.checks import (
     backends,
     bond_scans,
+    cost,
     curl,
     cutoff,
     dihedrals,
@@ -33,6 +34,7 @@ __all__ = [
     "all_checks",
     "backends",
     "bond_scans",
+    "cost",
     "curl",
     "cutoff",
     "dihedrals",
