@@ -14,6 +14,7 @@ from openmm_innff.audit.checks import (
     dimers,
     energy_errors,
     extensivity,
+    extrapolation,
     force_errors,
     forces,
     images,
@@ -23,6 +24,7 @@ from openmm_innff.audit.checks import (
     precision,
     rotation,
     s22,
+    split,
     translation,
     triclinic,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "dimers",
     "energy_errors",
     "extensivity",
+    "extrapolation",
     "find_checks",
     "force_errors",
     "forces",
@@ -51,6 +54,7 @@ __all__ = [
     "precision",
     "rotation",
     "s22",
+    "split",
     "translation",
     "triclinic",
 ]
