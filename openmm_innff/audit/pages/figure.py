@@ -5,7 +5,7 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.result import Curve, Panel
@@ -25,6 +25,8 @@ from openmm_innff.plotstyle import (
 _WIDTH, _HEIGHT = 9.0, 3.4
 _COLUMNS = 3
 _MOST_LABELS = 8
+_MOST_ROWS, _LONG = 4, 8
+"""More labels are in two columns, unless one has more letters."""
 _MANY = 500
 """More points are drawn smaller, and let others shine through."""
 _COLOURS: Final = {"fast": FAST, "slow": SLOW, "total": TOTAL}
@@ -64,8 +66,8 @@ def draw_test(audited: Sequence[Audited], place: int) -> Figure | None:
         for line, (name, panels) in zip(axes, rows, strict=True):
             for axis, panel in zip(line, panels, strict=False):
                 _draw(axis, panel)
-                if len(audited) > 1:
-                    axis.set_title(f"{panel.title}: {name}")
+            if len(audited) > 1:
+                line[0].set_title(f"{name}\n{panels[0].title}")
             for axis in line[len(panels) :]:
                 axis.set_visible(False)
     return figure
@@ -110,8 +112,10 @@ def _legend(axis: Axes, panel: Panel, labelled: int) -> None:
     if panel.same_scale:  # atoms are everywhere
         legend = axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     else:
+        longest = max(len(curve.label) for curve in panel.curves)
+        columns = 2 if labelled > _MOST_ROWS and longest < _LONG else 1
         legend = axis.legend(
-            loc="best", ncols=1 + (labelled > 4), frameon=True, framealpha=0.8, edgecolor="none"
+            loc="best", ncols=columns, frameon=True, framealpha=0.8, edgecolor="none"
         )
     for handle in legend.legend_handles:
         if handle is not None:
@@ -121,6 +125,9 @@ def _legend(axis: Axes, panel: Panel, labelled: int) -> None:
 def _scale(axis: Axes, panel: Panel) -> None:
     if panel.x_log:
         axis.set_xscale("log")
+        ends = [limit(curve.x) for curve in panel.curves if curve.x for limit in (min, max)]
+        if ends and max(ends) > 10 * min(ends):
+            axis.xaxis.set_minor_formatter(NullFormatter())  # they would lie on each other
     if panel.y_log:
         lowest = min((min(curve.y) for curve in panel.curves if curve.y), default=1.0)
         if lowest > 0:
