@@ -5,7 +5,10 @@ import numpy as np
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.registry import check
 from openmm_innff.audit.result import Curve, Measurement, NotApplicable, Panel
-from openmm_innff.audit.subjects import LearnedFunction
+from openmm_innff.audit.subjects import Learned, LearnedFunction
+
+_LEAST_SHOWN = 1e-3
+"""Of the largest term."""
 
 
 @check(
@@ -36,13 +39,25 @@ def measure(bench: Bench) -> Measurement:
         _panel([function for function in learned.functions if function.panel == name])
         for name in names
     )
+    panels = (*panels, _terms(learned))
     remark = (
         f"Of all intervals of all interpolants, {learned.visited:.0%} are used by some structure. "
         f"Radial functions: the main one of each pair of elements. Below them, the interpolants of "
-        f"the readout that vary the energy most; points are atoms of the structures."
+        f"the readout that vary the energy most, less their mean; points are atoms of the "
+        f"structures. Last, all terms of the readouts, single functions and products of two, by "
+        f"how much they vary the energy from atom to atom."
     )
     head = ("structure", "inputs beyond")
     return Measurement(max(learned.beyond.values()), None, head, tuple(rows), panels, remark)
+
+
+def _terms(learned: Learned) -> Panel:
+    curves = []
+    for name, sizes in learned.terms.items():
+        shown = sizes[sizes > _LEAST_SHOWN * sizes.max()]
+        curves.append(Curve.of(name, 1 + np.arange(len(shown)), shown))
+    return Panel("Terms of the readouts", "rank", "standard deviation (meV)", tuple(curves),
+                 y_log=True)  # fmt: skip
 
 
 def _panel(functions: list[LearnedFunction]) -> Panel:

@@ -96,8 +96,8 @@ def _against_size(wanted: Array, error: Array) -> Panel:
     bins = [atoms for atoms in _bins(wanted) if len(atoms)]
     x = [float(np.linalg.norm(wanted[atoms], axis=1).mean()) for atoms in bins]
     y = [1000 * float(np.sqrt(np.mean(error[atoms] ** 2))) for atoms in bins]
-    curves = (Curve.of("", x, y), Curve.of("RMSE of a sixth of the atoms", x, y, points=True))
-    return Panel("By size of the force", "reference force (eV/Å)", "error (meV/Å)", curves,
+    curves = (Curve.of("", x, y), Curve.of("sixths of the atoms", x, y, points=True))
+    return Panel("By size of the force", "reference force (eV/Å)", "RMSE (meV/Å)", curves,
                  y_range=(0.0, 1.25 * max(y)))  # fmt: skip
 
 

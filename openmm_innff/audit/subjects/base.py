@@ -87,11 +87,15 @@ class Learned:
         structure.
     visited
         Share of the intervals of all functions that any structure evaluates.
+    terms
+        By readout: standard deviation over atoms of each term of the energy, functions and products
+        of two of them, from the largest on; meV.
     """
 
     functions: Sequence[LearnedFunction]
     beyond: Mapping[str, float]
     visited: float
+    terms: Mapping[str, Array]
 
 
 class Subject(ABC):

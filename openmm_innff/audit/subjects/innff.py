@@ -101,6 +101,13 @@ class InnffSubject(Subject):
         """Return radial functions and interpolants of readouts, see `Subject.learned`."""
         return learned_of(self.model.potential, structures)
 
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return names and values for the report."""
+        distilled = self.model.potential.config.distilled
+        made = "two learned parts" if not distilled else "the whole was learned; slow: less fast"
+        numbers = f"{self.model.potential.n_parameters}"
+        return [*super().facts(), ("energy", made), ("parameters", numbers)]
+
     def dynamics(
         self, structure: Structure, step_fs: float
     ) -> tuple[openmm.System, openmm.Integrator]:

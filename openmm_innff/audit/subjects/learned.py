@@ -40,6 +40,7 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
     functions: list[LearnedFunction] = []
     outside = {structure.name: [0, 0] for structure in structures}
     visited: list[Array] = []
+    terms: dict[str, Array] = {}
     whole = "whole" if potential.config.distilled else "slow"
     components = {"fast": potential.fast, whole: potential.slow}
     for part, component in components.items():
@@ -61,13 +62,16 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
                 used = torch.cat(inputs[layer][species])
                 if len(used):
                     scale = float(component.scale)
-                    shown, touched = _interpolants(readout, species, used, scale, symbol, name)
+                    title = f"{symbol}, {name}"
+                    shown, terms[title], touched = _interpolants(
+                        readout, species, used, scale, title
+                    )
                     functions += shown
                     visited.append(touched)
     if not functions:
         return None
     beyond = {name: out / max(total, 1) for name, (out, total) in outside.items()}
-    return Learned(functions, beyond, float(np.concatenate(visited).mean()))
+    return Learned(functions, beyond, float(np.concatenate(visited).mean()), terms)
 
 
 def _radial(component: Component, elements: Sequence[str], part: str) -> list[LearnedFunction]:
@@ -139,29 +143,32 @@ def _inputs(
 
 
 def _interpolants(
-    readout: Readout, species: int, used: Tensor, scale: float, symbol: str, name: str
-) -> tuple[list[LearnedFunction], Array]:
-    """Return the interpolants that vary the energy most, and which intervals are used."""
+    readout: Readout, species: int, used: Tensor, scale: float, title: str
+) -> tuple[list[LearnedFunction], Array, Array]:
+    """Return the interpolants that vary the energy most, sizes of terms, intervals in use."""
     bound, factor = readout.bound, 1000.0 * scale * readout.output_factor
     rows = readout.functions[species]
     weights = factor * readout.single[species]
 
     def evaluate(clipped: Tensor) -> Tensor:
         grid = (clipped + bound) * readout.grid_density
-        return interpolate(readout.nodal_values, rows.expand(grid.shape), grid) * weights
+        return interpolate(readout.nodal_values, rows.expand(grid.shape), grid)
 
     clipped = soft_clip(used, bound)
-    energies = evaluate(clipped)
-    spread = energies.std(0) if len(used) > 1 else energies.abs()[0]
+    values = evaluate(clipped)
+    left, right = values.split(readout.pairs, 1)
+    energies, products = values * weights, factor * left * right * readout.paired[species]
+    spread = energies.std(0, correction=0)
+    terms = torch.cat([spread, products.std(0, correction=0)]).sort(descending=True).values
     x = torch.linspace(-bound, bound, _POINTS, dtype=torch.float64)
-    curves = evaluate(x[:, None].expand(-1, len(rows)))
+    curves = evaluate(x[:, None].expand(-1, len(rows))) * weights
     middle = energies.mean(0)
     found = []
     for rank, p in enumerate(torch.argsort(spread, descending=True)[:_SHOWN].tolist()):
         step = -(-len(used) // _MOST_USED)
         found.append(
             LearnedFunction(
-                f"{symbol}, {name}",
+                title,
                 f"{rank + 1}.",
                 "projection",
                 "energy (meV)",
@@ -174,4 +181,4 @@ def _interpolants(
     cells = ((clipped + bound) * readout.grid_density).floor().clamp(0, intervals - 1).long()
     touched = torch.zeros(len(rows), intervals, dtype=torch.bool)
     touched[torch.arange(len(rows)).expand(cells.shape), cells] = True
-    return found, touched.numpy().reshape(-1).astype(float)
+    return found, terms.numpy(), touched.numpy().reshape(-1).astype(float)
