@@ -83,7 +83,7 @@ def _draw(axis: Axes, panel: Panel) -> None:
         if curve.points:
             many = len(curve.x) > _MANY
             axis.plot(
-                curve.x, curve.y, "o", color=colour, markersize=2.0 if many else 4.0,
+                curve.x, curve.y, "o", color=colour, markersize=2.5 if many else 5.0,
                 alpha=0.4 if many else 1.0, markeredgewidth=0.0, label=curve.label or None,
             )  # fmt: skip
         else:
