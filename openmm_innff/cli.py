@@ -10,7 +10,7 @@ import argparse
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openmm_innff.errors import InnffError
 
@@ -117,6 +117,26 @@ def _mts(arguments: argparse.Namespace) -> None:
     audit_mts(config, arguments.model, out, resume=arguments.resume, write=arguments.write)
 
 
+def _audit(arguments: argparse.Namespace) -> None:
+    from openmm_innff.audit import command
+
+    frames = []
+    if arguments.data is not None:
+        from openmm_innff.audit.bench import Labelled
+        from openmm_innff.audit.structure import Structure
+        from openmm_innff.data import read_frames
+
+        for number, frame in enumerate(read_frames(arguments.data)):
+            structure = Structure.of_frame(
+                f"frame {number}",
+                frame.numbers,
+                frame.positions,
+                frame.cell if frame.periodic else None,
+            )
+            frames.append(Labelled(structure, frame.energy, frame.forces))
+    command.run(arguments, frames)
+
+
 def _info(arguments: argparse.Namespace) -> None:
     import rich
 
@@ -127,8 +147,21 @@ def _info(arguments: argparse.Namespace) -> None:
     rich.print(format_card(model.potential, model.card))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that hands over to an inner one if the first word is its name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.inner: dict[str, argparse.ArgumentParser] = {}
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if args and args[0] in self.inner:
+            return self.inner[args[0]].parse_known_args(args[1:], namespace)
+        return super().parse_known_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="innff",
         description="Force fields of interpolating neural networks, from data to dynamics.",
         epilog="example: innff run water    (innff COMMAND --help shows more)",
@@ -182,22 +215,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_audits(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the group of audits."""
-    summary = "is a model stable, and how far can its steps go?"
-    group = commands.add_parser(
-        "audit",
-        help=summary,
-        description=summary.capitalize(),
-        epilog="example: innff audit mts water-pbe0    (innff audit AUDIT --help shows more)",
+def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add `audit MODEL` and, inside it, `audit mts MODEL`."""
+    from openmm_innff.audit.command import add_arguments
+
+    audit = _command(
+        commands,
+        _audit,
+        "can a potential be trusted? Tests with thresholds, and a report",
+        "innff audit water-pbe0 --against openmm:tip3p.xml    (innff audit mts: time steps)",
     )
-    audits = group.add_subparsers(title="audits", metavar="AUDIT", required=True)
-    mts = _command(
-        audits,
+    add_arguments(audit)
+    _out(audit, "runs/audit-MODEL")
+    _resume(audit)
+    mts = _Parser(prog=f"{audit.prog} mts")
+    _describe(
+        mts,
         _mts,
         "find the largest time steps that sample what short ones do",
         "innff audit mts water-pbe0 --hydrogen-mass 1.008 --steps 0.5/2 0.5/4",
     )
+    audit.inner["mts"] = mts
     _model(mts)
     where = mts.add_mutually_exclusive_group()
     where.add_argument("--waters", type=_positive(int), metavar="N", help="waters in the box (64)")
@@ -229,21 +267,28 @@ def _pair_of_steps(text: str) -> tuple[float, float]:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Parser],
     function: Callable[[argparse.Namespace], None],
     summary: str,
     example: str,
-) -> argparse.ArgumentParser:
+) -> _Parser:
     """Add the subcommand that is named after its function."""
-    parser = commands.add_parser(
-        function.__name__.removeprefix("_"),
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=f"example: {example}",
-    )
+    parser = commands.add_parser(function.__name__.removeprefix("_"), help=summary)
+    _describe(parser, function, summary, example)
+    return parser
+
+
+def _describe(
+    parser: argparse.ArgumentParser,
+    function: Callable[[argparse.Namespace], None],
+    summary: str,
+    example: str,
+) -> None:
+    """Say what a command does, and let it do so."""
+    parser.description = summary[0].upper() + summary[1:] + "."
+    parser.epilog = f"example: {example}"
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(command=function)
-    return parser
 
 
 def _model(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Progress of an audit, as a bar or as lines; Ctrl-C stops it between two samples."""
+"""Progress of audits, as a bar or as lines; Ctrl-C stops them between two samples or energies."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,6 +10,18 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 from openmm_innff.interrupt import StopRequest
+
+
+def _bars(console: Console, width: int) -> Bars:
+    """Return a bar after a description of so many characters; nothing where it can't be drawn."""
+    return Bars(
+        TextColumn("{task.description:<" + str(width) + "}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 class Progress:
@@ -25,14 +37,7 @@ class Progress:
 
     def __init__(self, console: Console, total_ps: float) -> None:
         self._console, self._stop = console, StopRequest()
-        self._bars = Bars(
-            TextColumn("{task.description:<20}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self._bars = _bars(console, width=20)
         self._total = self._bars.add_task("audit", total=total_ps)
         self._stack = contextlib.ExitStack()
 
@@ -81,3 +86,51 @@ class Progress:
 
         yield show
         self._bars.update(self._total, completed=before + length_ps)
+
+
+class Ticker:
+    """Shows how many tests are done.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    total
+        Number of tests.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._stop = console, StopRequest()
+        self._bars = _bars(console, width=36)
+        self._total = self._bars.add_task("audit", total=total)
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        """Show the bar and listen to Ctrl-C."""
+        self._stack.enter_context(self._stop.listening())
+        self._stack.enter_context(self._bars)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of both, and say how to go on after Ctrl-C."""
+        self._stack.close()
+        if kind is KeyboardInterrupt:
+            self._console.print("Stopped. Finished tests are kept: go on with --resume.")
+
+    @contextlib.contextmanager
+    def task(self, name: str) -> Iterator[None]:
+        """Show one test meanwhile."""
+        self.tick()
+        self._bars.update(self._total, description=name)
+        yield
+        self._bars.advance(self._total)
+
+    def tick(self) -> None:
+        """Raise KeyboardInterrupt after Ctrl-C."""
+        if self._stop():
+            raise KeyboardInterrupt

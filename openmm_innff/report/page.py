@@ -1,27 +1,29 @@
 """The page: numbers and figures of a run as HTML that needs no other file."""
 
-import base64
-import html
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from openmm_innff.analysis import Agreement, RadialDistribution, agreement
-from openmm_innff.files import atomic_write
-from openmm_innff.plotstyle import DPI, style
 from openmm_innff.report.figures import course_figure, speed_figure, structure_figure
+from openmm_innff.report.html import (
+    Facts,
+    escape,
+    facts_table,
+    heading,
+    image,
+    note,
+    table,
+    tile,
+    write_page,
+)
 from openmm_innff.throughput import Speed
 
 _BLOCKS = 5
-Facts = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,54 +96,43 @@ def write_report(report: RunReport, path: Path) -> None:
     """
     sections = [
         *_structure(report),
-        _heading("Course of the run"),
-        _image(
-            course_figure(report.table, report.temperature, report.n_atoms), "Course of the run"
-        ),
-        _note("Dashed: the thermostat's temperature. " + _fluctuation(report)),
+        heading("Course of the run"),
+        image(course_figure(report.table, report.temperature, report.n_atoms), "Course of the run"),
+        note("Dashed: the thermostat's temperature. " + _fluctuation(report)),
         *_speed(report),
     ]
-    for heading, facts in report.facts.items():
-        sections += [_heading(heading), _facts(facts)]
+    for name, facts in report.facts.items():
+        sections += [heading(name), facts_table(facts)]
     if report.commands:
-        sections.append(_heading("How to go on"))
+        sections.append(heading("How to go on"))
         sections += [
-            f"<p>{_escape(what)}</p><code>{_escape(do)}</code>" for what, do in report.commands
+            f"<p>{escape(what)}</p><code>{escape(do)}</code>" for what, do in report.commands
         ]
-    template = Template((resources.files(__package__) / "page.html").read_text("utf-8"))
-    with atomic_write(path) as file:
-        file.write(
-            template.substitute(
-                title=_escape(report.title),
-                lead=_escape(report.lead),
-                tiles="\n".join(_tiles(report)),
-                sections="\n".join(sections),
-            )
-        )
+    write_page(path, report.title, report.lead, _tiles(report), sections)
 
 
 def _tiles(report: RunReport) -> Iterable[str]:
-    yield _tile(f"{report.run_speed:.2g} ns/day", "speed of this run")
+    yield tile(f"{report.run_speed:.2g} ns/day", "speed of this run")
     if report.speeds:
         gain = report.speeds[-1].ns_per_day / report.speeds[0].ns_per_day
-        yield _tile(f"{gain:.1f} times", f"as fast as {report.speeds[0].name}")
+        yield tile(f"{gain:.1f} times", f"as fast as {report.speeds[0].name}")
     mean, error = report.mean_temperature()
-    yield _tile(
+    yield tile(
         f"{mean:.1f} ± {error:.1f} K", f"temperature; thermostat at {report.temperature:g} K"
     )
     agreements = report.agreements()
     if agreements:
         worst = min(found.similarity for found in agreements)
-        yield _tile(f"{worst:.0%} or more", "of each g(r) agrees with the reference data")
+        yield tile(f"{worst:.0%} or more", "of each g(r) agrees with the reference data")
 
 
 def _structure(report: RunReport) -> list[str]:
     if not report.structure:
         return []
-    parts = [_heading("Structure"), _image(structure_figure(report.structure, report.reference),
+    parts = [heading("Structure"), image(structure_figure(report.structure, report.reference),
              "Radial distribution functions")]  # fmt: skip
     parts.append(
-        _note(
+        note(
             "Radial distribution functions of atoms in different molecules. The band is two "
             "standard errors, from the scatter of five parts of the run."
         )
@@ -153,9 +144,9 @@ def _structure(report: RunReport) -> list[str]:
             (a.pair, f"{a.similarity:.1%}", f"{a.difference:.3f}", f"{a.noise:.3f}")
             for a in agreements
         ]
-        parts.append(_table(head, rows))
+        parts.append(table(head, rows))
         parts.append(
-            _note(
+            note(
                 "Similarity of this run (g) and the reference data (g'): "
                 "1 - Σ|g - g'| / Σ(g + g'), which is 100% if they are the same. Noise: the "
                 "difference to be expected from the statistical errors of both alone."
@@ -176,10 +167,10 @@ def _speed(report: RunReport) -> list[str]:
         for s in report.speeds
     ]  # fmt: skip
     return [
-        _heading("What multiple time steps gain"),
-        _image(speed_figure(report.speeds), "Speeds"),
-        _table(head, rows),
-        _note(
+        heading("What multiple time steps gain"),
+        image(speed_figure(report.speeds), "Speeds"),
+        table(head, rows),
+        note(
             "Measured at the end of this run with the same System, positions and thermostat: "
             "short segments of equal duration, all in turn, five times each; medians, and "
             "the range as a line. Evaluations are counted as they happen. Nothing is written "
@@ -192,43 +183,3 @@ def _speed(report: RunReport) -> list[str]:
 def _fluctuation(report: RunReport) -> str:
     mean, error = report.mean_temperature()
     return f"Mean temperature of the production run: {mean:.1f} ± {error:.1f} K (standard error)."
-
-
-def _image(figure: Figure, description: str) -> str:
-    buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format="png", dpi=DPI)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" alt="{_escape(description)}">'
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        first, *others = map(_escape, cells)
-        numbers = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in others)
-        return f"<tr><{tag}>{first}</{tag}>{numbers}</tr>"
-
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
-
-
-def _facts(facts: Facts) -> str:
-    rows = "".join(
-        f"<tr><td>{_escape(name)}</td><td>{_escape(value)}</td></tr>" for name, value in facts
-    )
-    return f'<table class="facts">{rows}</table>'
-
-
-def _tile(value: str, text: str) -> str:
-    return f'<div class="tile"><b>{_escape(value)}</b><span>{_escape(text)}</span></div>'
-
-
-def _heading(text: str) -> str:
-    return f"<h2>{_escape(text)}</h2>"
-
-
-def _note(text: str) -> str:
-    return f'<p class="note">{_escape(text)}</p>'
-
-
-def _escape(text: str) -> str:
-    return html.escape(str(text))

@@ -1,0 +1,73 @@
+"""Reports of an audit: a page, Markdown, JSON, and a table for the terminal."""
+
+import datetime
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from openmm_innff.audit.pages.content import Audited, threshold_text, value_text, verdict_text
+from openmm_innff.audit.pages.html import write_html
+from openmm_innff.audit.pages.markdown import markdown
+from openmm_innff.files import atomic_write
+from openmm_innff.simulation.machine import prepare_machine
+
+__all__ = ["Audited", "print_table", "write_reports"]
+
+_COLOURS = {"pass": "green", "fail": "red", "unclear": "yellow", "not applicable": "dim"}
+
+
+def write_reports(out: Path, audited: Sequence[Audited], effort: str, seed: int) -> None:
+    """Write ``report.html``, ``report.md`` and ``report.json``.
+
+    Parameters
+    ----------
+    out
+        Folder.
+    audited
+        Potentials and their results; the first is the one in question.
+    effort, seed
+        Of the audit.
+    """
+    machine = prepare_machine("Reference", "double").facts()
+    facts = [("effort", effort), ("seed", str(seed)), *machine]
+    seconds = sum(result.seconds for one in audited for result in one.results)
+    today = datetime.date.today().isoformat()
+    lead = f"{len(audited[0].results)} tests, {seconds:.0f} s, {today}. Effort: {effort}."
+    content = {
+        "facts": dict(facts),
+        "audited": [
+            {
+                "name": one.name,
+                "facts": dict(one.facts),
+                "results": [result.to_dict() for result in one.results],
+            }
+            for one in audited
+        ],
+    }
+    with atomic_write(out / "report.json") as file:
+        json.dump(content, file, indent=1, allow_nan=False)
+    with atomic_write(out / "report.md") as file:
+        file.write(markdown(audited, lead, facts))
+    write_html(out / "report.html", audited, lead, facts)
+
+
+def print_table(console: Console, audited: Sequence[Audited], out: Path) -> None:
+    """Print the verdicts and where the report is."""
+    for one in audited:
+        table = Table(title=one.name, title_justify="left", box=SIMPLE, pad_edge=False)
+        for heading in ("test", "verdict", "value", "threshold", "s"):
+            table.add_column(heading, no_wrap=heading != "value")
+        for result in one.results:
+            colour = _COLOURS[result.verdict]
+            verdict = f"[{colour}]{verdict_text(result)}[/{colour}]"
+            seconds = f"{result.seconds:.1f}"
+            row = (result.name, verdict, value_text(result), threshold_text(result), seconds)
+            table.add_row(*row)
+        console.print(table)
+        counts = [f"{one.count(v)} {v}" for v in _COLOURS if one.count(v)]
+        console.print(f"{one.name}: {', '.join(counts)}", highlight=False, soft_wrap=True)
+    console.print(f"Report: {out / 'report.html'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,24 @@
+"""Potentials of any kind as the tests of an audit see them."""
+
+from openmm_innff.audit.subjects.base import (
+    Evaluate,
+    Evaluation,
+    EvaluationError,
+    Learned,
+    LearnedFunction,
+    Options,
+    Subject,
+)
+from openmm_innff.audit.subjects.names import KINDS, open_subject
+
+__all__ = [
+    "KINDS",
+    "Evaluate",
+    "Evaluation",
+    "EvaluationError",
+    "Learned",
+    "LearnedFunction",
+    "Options",
+    "Subject",
+    "open_subject",
+]

@@ -1,0 +1,61 @@
+"""From what a user types to a subject."""
+
+from pathlib import Path
+
+from openmm_innff.audit.subjects.base import Subject
+from openmm_innff.errors import ConfigError
+
+KINDS = {
+    "ase": "ase:NAME or ase:MODULE:CLASS, an ASE calculator",
+    "openmm": "openmm:FILE+FILE, an OpenMM force field",
+    "openmm-ml": "openmm-ml:NAME, a potential of OpenMM-ML",
+}
+_KEY_VALUE = "="
+
+
+def open_subject(name: str) -> Subject:
+    """Return the potential of a name.
+
+    Parameters
+    ----------
+    name
+        A shipped model or an ``.innff`` file; an ``.xml`` file that holds a System; or
+        ``KIND:NAME,KEY=VALUE...`` with a kind of `KINDS`.
+
+    Raises
+    ------
+    InnffError
+        If there is none, or it needs something that is not installed.
+    """
+    kind, _, rest = name.partition(":")
+    if kind in KINDS and rest:
+        words = rest.split(",")
+        options = _options(words[1:])
+        if kind == "ase":
+            from openmm_innff.audit.subjects.calculator import CalculatorSubject, make_calculator
+
+            label = ", ".join([words[0], *(str(value) for value in options.values())])
+            return CalculatorSubject(make_calculator(words[0], options), label)
+        from openmm_innff.audit.subjects.system import ForceFieldSubject, OpenMMMLSubject
+
+        if kind == "openmm":
+            return ForceFieldSubject(words[0].split("+"))
+        return OpenMMMLSubject(words[0], options)
+    if name.endswith(".xml"):
+        from openmm_innff.audit.subjects.system import FileSubject
+
+        return FileSubject(Path(name))
+    from openmm_innff.audit.subjects.innff import InnffSubject
+    from openmm_innff.model import load_model
+
+    return InnffSubject(load_model(name))
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    options = {}
+    for word in words:
+        key, sign, value = word.partition(_KEY_VALUE)
+        if not sign:
+            raise ConfigError(f"model: wanted KEY=VALUE after a comma, found {word!r}")
+        options[key] = value
+    return options

@@ -1,0 +1,198 @@
+"""Runs the tests of an audit on one or more potentials and writes the report."""
+
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from openmm_innff.audit.bench import Bench, Effort, Labelled
+from openmm_innff.audit.checks import Check, find_checks
+from openmm_innff.audit.pages import print_table, write_reports
+from openmm_innff.audit.pages.content import Audited
+from openmm_innff.audit.progress import Ticker
+from openmm_innff.audit.result import Measurement, NotApplicable, Result, Verdict, judge
+from openmm_innff.audit.store import Store
+from openmm_innff.audit.structure import Structure
+from openmm_innff.audit.structures import default_structures, read_structures
+from openmm_innff.audit.subjects import EvaluationError, Subject, open_subject
+from openmm_innff.errors import ConfigError
+from openmm_innff.files import make_folder
+
+
+@dataclass(frozen=True, eq=False)
+class SuiteConfig:
+    """What an audit does.
+
+    Parameters
+    ----------
+    tests
+        Names of tests or groups; empty: all.
+    effort
+        How thorough to be.
+    seed
+        Of everything that is random.
+    structures
+        Files; empty: the default structures of each subject.
+    frames
+        Reference data for the tests of accuracy.
+    """
+
+    tests: tuple[str, ...] = ()
+    effort: Effort = "default"
+    seed: int = 1
+    structures: tuple[Path, ...] = ()
+    frames: tuple[Labelled, ...] = ()
+
+
+def run_suite(
+    config: SuiteConfig,
+    names: Sequence[str],
+    out: Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> list[Audited]:
+    """Audit potentials and write ``report.html``, ``report.md`` and ``report.json``.
+
+    Parameters
+    ----------
+    config
+        What to do.
+    names
+        Of the potentials, see `subjects.open_subject`; the first is the one in question.
+    out
+        Folder for results.
+    resume
+        Whether to keep finished tests in the folder.
+    console
+        Where to show progress.
+
+    Raises
+    ------
+    InnffError
+        If a potential or a structure can't be used, or the folder holds another audit.
+    KeyboardInterrupt
+        After Ctrl-C; finished tests are kept.
+    """
+    console, checks = console or Console(), find_checks(config.tests)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"against: wanted other potentials, found one twice in {list(names)}")
+    subjects = [open_subject(name) for name in names]
+    for one, name in zip(subjects, names, strict=True):
+        if sum(other.name == one.name for other in subjects) > 1 and one.name != name:
+            one.name = f"{one.name} ({name})"
+    make_folder(out)
+    audited = []
+    with Ticker(console, len(subjects) * len(checks)) as ticker:
+        for name, subject in zip(names, subjects, strict=True):
+            folder = out / "results" / re.sub(r"[^\w.-]+", "_", name)
+            audited.append(audit_subject(config, subject, checks, folder, ticker, resume))
+    write_reports(out, audited, config.effort, config.seed)
+    print_table(console, audited, out)
+    return audited
+
+
+def audit_subject(
+    config: SuiteConfig,
+    subject: Subject,
+    checks: Sequence[Check],
+    folder: Path,
+    ticker: Ticker,
+    resume: bool = False,
+) -> Audited:
+    """Run tests on one potential; finished ones are kept in a folder.
+
+    Parameters
+    ----------
+    config
+        What to do; its tests are not looked at.
+    subject
+        The potential.
+    checks
+        The tests.
+    folder
+        Of the results.
+    ticker
+        Shows progress.
+    resume
+        Whether to keep what is there.
+    """
+    if config.structures:
+        structures = read_structures(config.structures, subject)
+    else:
+        structures = default_structures(subject, config.seed)
+    store = Store(folder, _settings(config, subject, structures), resume)
+    results = []
+    for check in checks:
+        with ticker.task(f"{subject.name}: {check.name}"):
+            result = store.find(check.name)
+            if result is None:
+                bench = Bench(
+                    subject, structures, config.effort, config.seed, check.name, config.frames,
+                    ticker.tick,
+                )  # fmt: skip
+                result = run_check(check, bench)
+                store.keep(result)
+            results.append(result)
+    names = tuple(f"{structure.name} ({len(structure)} atoms)" for structure in structures)
+    return Audited(subject.name, (*subject.facts(), ("structures", "; ".join(names))), results)
+
+
+def run_check(check: Check, bench: Bench) -> Result:
+    """Run one test and judge what it measured."""
+    began = time.perf_counter()
+    found, reason = None, ""
+    verdict: Verdict = "not applicable"
+    try:
+        found = check.measure(bench)
+    except NotApplicable as obstacle:
+        reason = str(obstacle)
+    except EvaluationError as error:
+        verdict, reason = "unclear", f"the potential gave up: {error}"
+    if found is not None:
+        verdict = judge(found.value, found.error, check.threshold)
+        if verdict == "unclear":
+            reason = "the error bar is wider than the threshold"
+    kept = found or Measurement(float("nan"))
+    return Result(
+        name=check.name,
+        group=check.group,
+        question=check.question,
+        value=None if found is None else float(kept.value),
+        error=None if kept.error is None else float(kept.error),
+        unit=check.unit,
+        threshold=check.threshold,
+        source=check.source,
+        verdict=verdict,
+        reason=reason,
+        seconds=round(time.perf_counter() - began, 2),
+        head=kept.head,
+        rows=kept.rows,
+        panels=kept.panels,
+        remark=kept.remark,
+    )
+
+
+def _settings(
+    config: SuiteConfig, subject: Subject, structures: Sequence[Structure]
+) -> dict[str, str | int]:
+    """Return what results depend on; energies stand for the potential."""
+    digest = hashlib.sha256()
+    for structure in structures:
+        digest.update(structure.numbers.tobytes())
+        digest.update(np.round(structure.positions, 6).tobytes())
+    energies = [subject.bind(s)(s.positions, s.cell).energy for s in structures]
+    frames = hashlib.sha256(b"".join(f.structure.positions.tobytes() for f in config.frames))
+    return {
+        "subject": subject.name,
+        "energies": ", ".join(f"{energy:.4f}" for energy in energies),
+        "structures": digest.hexdigest(),
+        "data": frames.hexdigest() if config.frames else "none",
+        "effort": config.effort,
+        "seed": config.seed,
+    }
