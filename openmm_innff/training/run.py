@@ -70,7 +70,7 @@ def train(
         )
     torch.set_default_dtype(torch.float32)
     training, validation = _read(config)
-    trainer = _make_trainer(config, training, validation)
+    trainer = make_trainer(config, training, validation)
     fingerprint = _fingerprint(config, training, validation)
     log = TrainingLog(folder / LOG, resume)
     if resume:
@@ -104,7 +104,8 @@ def _read(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
     return split_frames(frames, config.data.validation, config.optimizer.seed)
 
 
-def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
+def make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
+    """Return a trainer of a new potential, at the beginning of its first stage."""
     isolated = config.data.isolated_atoms
     baseline = fit_baseline(training, read_frames(isolated, isolated=True) if isolated else None)
     dtype = getattr(torch, config.optimizer.dtype)
