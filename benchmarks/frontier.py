@@ -1,6 +1,7 @@
 """What a fast part costs, and what it leaves to the slow part: one row for each model.
 
     python benchmarks/frontier.py water-pbe0 runs/other.innff   # shipped models or files of water
+    python benchmarks/frontier.py runs/fast-parts/*.innff       # made by fast_parts.py
 
 Cost: evaluations of both parts by the compiled engine on one thread, all models by turns, with 64
 and with 512 waters. What is left: the slow force, its change along 40 fs of dynamics, and its
@@ -11,6 +12,7 @@ those of the model cards. Writes frontier.md beside this script.
 import argparse
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from openmm_innff import load_model
 from openmm_innff.audit.probe import Probe
 from openmm_innff.audit.spectrum import LAGS_FS, slow_changes, stiffness
 from openmm_innff.boxes import settle_classically, water_box
+from openmm_innff.forces.mollified import evaluate_directly
 from openmm_innff.integrators import mts_langevin_integrator, mts_nve_integrator
 from openmm_innff.potential import BondedConfig
 from openmm_innff.simulation.machine import prepare_machine
@@ -49,7 +52,8 @@ def main() -> None:
     rows = []
     for k, model in enumerate(models):
         print(f"{model.card.name}: slow force", flush=True)
-        rows.append(row(model, [costs[n][k] for n in WATERS], slow_force(model, machine)))
+        found = [slow_force(model, machine, mollified) for mollified in (False, True)]
+        rows.append(row(model, [costs[n][k] for n in WATERS], *found))
     text = report(rows, [f"{k}: {v}" for k, v in machine.facts()])
     TABLE.write_text(text, encoding="utf-8")
     print(text)
@@ -67,8 +71,7 @@ def measured_costs(models: list[Any], waters: int) -> list[tuple[float, float]]:
     for model in models:
         for part in ("fast", "slow"):
             evaluator = model.potential.evaluator(part, numbers, periodic=True, bonds=bonds)
-            (component,) = evaluator.components
-            calls.append((component.compiled_object(), []))
+            calls.append((partial(evaluate_directly, list(evaluator.components)), []))
     for _ in range(ROUNDS):
         for call, times in calls:
             call(positions, box)  # into the cache
@@ -79,11 +82,11 @@ def measured_costs(models: list[Any], waters: int) -> list[tuple[float, float]]:
     return list(zip(medians[::2], medians[1::2], strict=True))
 
 
-def slow_force(model: Any, machine: Any) -> tuple[list[float], float, float]:
+def slow_force(model: Any, machine: Any, mollified: bool) -> tuple[list[float], float, float]:
     """RMS slow force and its changes (meV/A), highest slow wavenumber (1/cm), bound (fs)."""
     topology, positions = water_box(64, seed=1)
     positions = settle_classically(topology, positions, seed=1)
-    system = model.create_system(topology, mollified=False)
+    system = model.create_system(topology, mollified=mollified)
     warm = mts_langevin_integrator(system, 300.0, 5.0, 0.5 * FS_TO_PS, 0.5 * FS_TO_PS, seed=1)
     context = openmm.Context(system, warm, machine.platform, machine.properties)
     context.setPositions(positions * ANGSTROM_TO_NM)
@@ -106,14 +109,19 @@ def slow_force(model: Any, machine: Any) -> tuple[list[float], float, float]:
 
 
 def row(
-    model: Any, costs: list[tuple[float, float]], slow: tuple[list[float], float, float]
+    model: Any,
+    costs: list[tuple[float, float]],
+    slow: tuple[list[float], float, float],
+    mollified: tuple[list[float], float, float],
 ) -> str:
     fast = model.potential.config.fast
     if isinstance(fast, BondedConfig):
         kind = f"bonded, {fast.modes} modes, pairs to {fast.cutoff:g} A"
     else:
         kind = f"density, {fast.cutoff:g} A, {fast.channels} channels, l <= {fast.l_max}"
-    changes, wavenumber, bound = slow
+    if not isinstance(fast, BondedConfig) and fast.messages:
+        kind += f", {fast.messages} messages"
+    (force, *changes), (_, *softened) = slow[0], mollified[0]
     errors = model.card.errors
     cells = [
         model.card.name,
@@ -121,9 +129,10 @@ def row(
         *(f"{1e3 * a:.0f} / {1e3 * b:.0f}: {a / b:.3f}" for a, b in costs),
         f"{errors['valid_force_rmse_meV_per_A']:.1f}",
         f"{errors['valid_energy_rmse_shifted_meV_per_atom']:.2f}",
-        *(f"{change:.0f}" for change in changes),
-        f"{wavenumber:.0f}",
-        f"{bound:.1f}",
+        f"{force:.0f}",
+        *(f"{a:.0f} / {b:.0f}" for a, b in zip(changes, softened, strict=True)),
+        f"{slow[1]:.0f} / {mollified[1]:.0f}",
+        f"{mollified[2]:.1f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -136,9 +145,9 @@ def report(rows: list[str], facts: list[str]) -> str:
         "force error, meV/A",
         "energy error, meV/atom",
         "slow force, meV/A",
-        *(f"change in {lag:g} fs" for lag in LAGS_FS),
-        "stiffest slow motion, 1/cm",
-        "bound on the outer step, fs",
+        *(f"change in {lag:g} fs, plain / mollified" for lag in LAGS_FS),
+        "stiffest slow motion, 1/cm, plain / mollified",
+        "bound on the outer step, mollified, fs",
     ]
     ruler = "| " + " | ".join(["---"] * 2 + ["---:"] * (len(head) - 2)) + " |"
     title = "# Fast parts: cost against what they leave to the slow part"

@@ -44,6 +44,7 @@ TEMPERATURE, FRICTION = 300.0, 2.0
 LIGHT, HEAVY = 1.008, 3.024
 REFERENCE = "single step, 1 fs"
 ROUNDS = 5
+EQUILIBRATION_PS = 100.0  # the potential energy of water takes tens of ps to relax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +197,7 @@ def equilibrated(model, topology, positions, machine, arguments) -> tuple:
         context.setPositions(settle_classically(topology, positions, seed=1) * ANGSTROM_TO_NM)
         openmm.LocalEnergyMinimizer.minimize(context, 50.0, 100)
         context.setVelocitiesToTemperature(TEMPERATURE, 1)
-        integrator.step(10_000)
+        integrator.step(round(EQUILIBRATION_PS / 0.002))
         state = context.getState(positions=True, velocities=True)
         np.savez(
             file,

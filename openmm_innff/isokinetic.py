@@ -25,8 +25,8 @@ harmonic oscillator with 21 inner steps in its period, 0.8 % instead of 3 % in t
 
 **What it cannot do.** It tames the resonance of long outer steps, not their aliasing: a force
 given as kicks at intervals T displaces what it acts on by the response at all multiples of 2 pi/T,
-not at zero frequency alone. In water, bonds and angles are right to 6 fs, but the potential energy
-is not, at short outer steps neither, and why is not known: experimental. See docs/mts.md.
+not at zero frequency alone. In water with 6 fs the configurational temperature is 2 % high. See
+docs/mts.md.
 """
 
 import math

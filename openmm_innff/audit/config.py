@@ -48,7 +48,7 @@ class AuditConfig:
     hydrogen_masses: tuple[float, ...] = (HYDROGEN, 3.024)
     steps: tuple[tuple[float, float], ...] = ()
     length_ps: float = 50.0
-    equilibration_ps: float = 50.0
+    equilibration_ps: float = 100.0
     nve_ps: float = 10.0
     temperature: float = 300.0
     friction: float = 2.0

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from openmm_innff.audit.structure import Array, Structure
-from openmm_innff.audit.subjects import Evaluate, Evaluation, Options, Subject
+from openmm_innff.audit.subjects import Evaluate, Evaluation, Learned, Options, Subject
 from openmm_innff.audit.subjects.innff import InnffSubject
 
 _LEFT_OUT = 7
@@ -49,6 +49,10 @@ class Faulty(Subject):
         """Force that dynamics applies, with the fault."""
         applied = Evaluation(0.0, self.inner.impulse(structure, step_fs))
         return self.spoil(applied, structure, structure.cell).forces
+
+    def learned(self, structures: Sequence[Structure]) -> Learned | None:
+        """Return the functions of the sound one."""
+        return self.inner.learned(structures)
 
     def spoil(self, sound: Evaluation, structure: Structure, cell: Array | None) -> Evaluation:
         """Return the evaluation with the fault."""

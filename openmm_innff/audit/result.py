@@ -71,6 +71,8 @@ class Panel:
         Logarithmic axes; symmetric about zero for y.
     x_range, y_range
         Limits; empty: those of the curves.
+    same_scale
+        Whether a unit is as long on both axes, for pictures of atoms.
     marks
         Vertical lines: what they are called, and where.
     """
@@ -83,6 +85,7 @@ class Panel:
     y_log: bool = False
     x_range: tuple[float, ...] = ()
     y_range: tuple[float, ...] = ()
+    same_scale: bool = False
     marks: tuple[tuple[str, float], ...] = ()
 
     @classmethod

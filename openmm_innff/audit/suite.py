@@ -84,6 +84,9 @@ def run_suite(
     if len(set(names)) < len(names):
         raise ConfigError(f"against: wanted other potentials, found one twice in {list(names)}")
     subjects = [open_subject(name) for name in names]
+    for one, name in zip(subjects, names, strict=True):
+        if sum(other.name == one.name for other in subjects) > 1 and one.name != name:
+            one.name = f"{one.name} ({name})"
     make_folder(out)
     audited = []
     with Ticker(console, len(subjects) * len(checks)) as ticker:

@@ -127,6 +127,28 @@ class SmoothnessConfig:
 
 
 @dataclass(frozen=True)
+class StretchConfig:
+    """Frames with stretched bonds of hydrogen, see `training.stretch`.
+
+    Attributes
+    ----------
+    weight : float
+        Of the mean squared lack of pull; 0 switches it off.
+    longest : float
+        In angstrom; bonds become this long at most.
+    pull : float
+        Smallest force towards the other atom, in eV/angstrom.
+    fraction : float
+        Of the bonds in a frame.
+    """
+
+    weight: float = 0.0
+    longest: float = 1.5
+    pull: float = 2.0
+    fraction: float = 0.08
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """All settings of a training run.
 
@@ -146,6 +168,7 @@ class TrainingConfig:
     distilled: bool = False
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()
+    stretch: StretchConfig = StretchConfig()
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -159,6 +182,8 @@ class TrainingConfig:
                 raise ConfigError(
                     f"optimizer.{name}: wanted at least 1, found {getattr(optimizer, name)}"
                 )
+        if self.stretch.weight and isinstance(self.fast, BondedConfig):
+            raise ConfigError("stretch: a bonded fast part has walls of its own; leave it out")
         if self.smoothness.every < 1 or self.smoothness.tau_fs <= 0:
             raise ConfigError("smoothness: wanted every >= 1 and tau_fs > 0")
 

@@ -60,10 +60,11 @@ def epoch_row(trainer: Trainer, validation: dict[str, float]) -> dict[str, str]:
         "seconds": trainer.seconds,
         "learning_rate": trainer.learning_rate(),
         "loss": sums.loss / steps,
-        "train_force_rmse": 1e3 * math.sqrt(sums.force / steps),
-        "train_energy_rmse": _per_atom_energy(trainer),
         **validation,
     }
+    if sums.force:  # not when distilling
+        numbers["train_force_rmse"] = 1e3 * math.sqrt(sums.force / steps)
+        numbers["train_energy_rmse"] = _per_atom_energy(trainer)
     if sums.slow:
         numbers["slow_force_rms"] = 1e3 * math.sqrt(sums.slow / steps)
     if sums.changes:

@@ -26,6 +26,7 @@ from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
 from openmm_innff.training.plots import plot_learning_curve
+from openmm_innff.training.stretch import Stretched, longest_bonds, stretch
 from openmm_innff.training.trainer import Trainer, smallest_shift
 
 CHECKPOINT = "checkpoint.pt"
@@ -69,7 +70,7 @@ def train(
         )
     torch.set_default_dtype(torch.float32)
     training, validation = _read(config)
-    trainer = _make_trainer(config, training, validation)
+    trainer = make_trainer(config, training, validation)
     fingerprint = _fingerprint(config, training, validation)
     log = TrainingLog(folder / LOG, resume)
     if resume:
@@ -103,7 +104,8 @@ def _read(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
     return split_frames(frames, config.data.validation, config.optimizer.seed)
 
 
-def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
+def make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
+    """Return a trainer of a new potential, at the beginning of its first stage."""
     isolated = config.data.isolated_atoms
     baseline = fit_baseline(training, read_frames(isolated, isolated=True) if isolated else None)
     dtype = getattr(torch, config.optimizer.dtype)
@@ -125,7 +127,24 @@ def _make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameS
             for frame in frames
         ]
 
-    return Trainer(config, potential, batches(training), batches(validation))
+    made = batches(training)
+    stretched = _stretched(config, potential, training, made)
+    return Trainer(config, potential, made, batches(validation), stretched)
+
+
+def _stretched(
+    config: TrainingConfig, potential: Potential, frames: FrameSet, sample: list[Batch]
+) -> list[Stretched]:
+    """Return each training frame with a few of its bonds stretched, if this is asked for."""
+    if not config.stretch.weight:
+        return []
+    longest = longest_bonds(potential.elements, sample)
+    seed = 10_000 * config.optimizer.seed
+    found = [
+        stretch(potential, frame, batch, longest, config.stretch, seed + k)
+        for k, (frame, batch) in enumerate(zip(frames, sample, strict=True))
+    ]
+    return [item for item in found if item is not None]
 
 
 def _counts(frames: FrameSet) -> Tensor:

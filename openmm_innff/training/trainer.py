@@ -3,8 +3,8 @@
 import copy
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,9 +19,11 @@ from openmm_innff.training.losses import (
     batch_loss,
     distilling_loss,
     evaluate_batch,
+    part_forces,
     rms,
     slow_forces,
 )
+from openmm_innff.training.stretch import Stretched, lack_of_pull
 
 CALIBRATION_FRAMES = 20
 FAST, JOINT, WHOLE, DISTIL = "fast", "joint", "whole", "distil"
@@ -83,6 +85,8 @@ class Trainer:
     potential : Potential
     training, validation : list of Batch
         Single frames.
+    stretched : sequence of Stretched
+        Frames whose stretched bonds must pull back.
     """
 
     def __init__(
@@ -91,11 +95,13 @@ class Trainer:
         potential: Potential,
         training: list[Batch],
         validation: list[Batch],
+        stretched: Sequence[Stretched] = (),
     ) -> None:
         self.config = config
         self.potential = potential
         self.training = training
         self.validation = validation
+        self.stretched = stretched
         self.dtype = getattr(torch, config.optimizer.dtype)
         self.force_scale = rms(torch.cat([batch.forces for batch in training]))
         self.stage = self.stages[0]
@@ -187,7 +193,9 @@ class Trainer:
 
     def _seed(self, purpose: str, number: int) -> int:
         """Return a seed that depends on the run's seed, the stage and a counter only."""
-        code = {"order": 1, "velocities": 2}[purpose] + 10 * list(STAGES).index(self.stage)
+        code = {"order": 1, "velocities": 2, "stretched": 3}[purpose] + 10 * list(STAGES).index(
+            self.stage
+        )
         return (self.config.optimizer.seed * 1_000_003 + number) * 100 + code
 
     def learning_rate(self) -> float:
@@ -229,6 +237,8 @@ class Trainer:
             terms = batch_loss(
                 self.potential, batch, self.parts, smoothness if penalised else None, generator
             )
+        if self.stage == WHOLE:  # there is no slow part yet
+            terms = replace(terms, slow=None, bonds=None)
         late = self.step >= optimizer.late_from * self.stage_epochs * self.steps_per_epoch
         weights = {
             "force": 1.0,
@@ -237,15 +247,31 @@ class Trainer:
             "slow": smoothness.magnitude,
             "bonds": smoothness.bonds,
         }
-        if self.stage == WHOLE:
-            weights |= {"slow": 0.0, "bonds": 0.0}
         present = {name: getattr(terms, name) for name in weights}
         parts = [weights[name] * term for name, term in present.items() if term is not None]
         loss = torch.stack(parts).sum() / self.force_scale**2
+        if self.stretched:
+            loss = loss + self.config.stretch.weight * self._lack_of_pull() / self.force_scale**2
         if optimizer.curvature > 0:
             for part in STAGES[self.stage]:
                 loss = loss + optimizer.curvature * getattr(self.potential, part).roughness()
         return loss, terms
+
+    def _lack_of_pull(self) -> Tensor:
+        """Return the lack of pull in one stretched frame: of the sum, and of a fast part alone."""
+        seed = self._seed("stretched", self.step)
+        generator = torch.Generator().manual_seed(seed)
+        number = int(torch.randint(len(self.stretched), (1,), generator=generator))
+        frame = self.stretched[number]
+        forces = {
+            part: part_forces(self.potential, part, frame.batch, frame.batch.positions, True)[1]
+            for part in STAGES[self.stage]
+        }
+        total = torch.stack(list(forces.values())).sum(0)
+        # Mollified, the slow part does not act along bonds: the fast part must hold them alone.
+        wanted = [total, forces["fast"]] if self.stage == JOINT else [total]
+        lacks = [lack_of_pull(frame, f, self.config.stretch) for f in wanted]
+        return torch.stack(lacks).sum()
 
     @torch.no_grad()
     def _update_average(self) -> None:

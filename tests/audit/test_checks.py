@@ -6,7 +6,7 @@ import pytest
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks import curl, find_checks, scans
 from openmm_innff.audit.checks.jumps import largest_jump
-from openmm_innff.audit.checks.smoothness import barriers, roughness
+from openmm_innff.audit.checks.smoothness import fall, roughness
 from openmm_innff.audit.result import NotApplicable
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.structures import molecule, water_dimer
@@ -33,11 +33,17 @@ def test_smooth_curves_have_no_roughness_and_ripples_have_theirs() -> None:
     assert roughness(smooth + ripple) == pytest.approx(0.01, rel=0.3)
 
 
-def test_barriers_are_those_of_additional_minima() -> None:
+def test_energies_fall_into_other_minima_and_off_the_end() -> None:
     x = np.linspace(-2.0, 2.0, 401)
-    assert len(barriers(x**2)) == 0
+    assert fall(x**2, 150) == 0.0
     double = (x**2 - 1) ** 2 + 0.1 * x
-    assert barriers(double) == pytest.approx([0.9], abs=0.02)
+    wall = double[150:250].max()
+    assert fall(double, 110) == pytest.approx(wall - double[200:].min())
+    assert fall(double, 290) == pytest.approx(wall - double[:200].min())
+    assert fall(x**2 - 0.5 * x**3, 210) == pytest.approx(
+        16 / 27, rel=1e-3
+    )  # highest at 4/3, 0 at 2
+    assert fall(-x, 200) == pytest.approx(2.0)
 
 
 class Swirl(Subject):

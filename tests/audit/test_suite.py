@@ -55,7 +55,7 @@ def test_another_audit_is_not_overwritten(out: Path) -> None:
     with pytest.raises(ConfigError, match="go on with --resume"):
         run_suite(CONFIG, NAMES, out, console=QUIET)
     other = SuiteConfig(tests=CONFIG.tests, effort="quick", seed=2)
-    with pytest.raises(ConfigError, match="another seed"):
+    with pytest.raises(ConfigError, match="another energies, seed, structures"):
         run_suite(other, NAMES, out, resume=True, console=QUIET)
 
 

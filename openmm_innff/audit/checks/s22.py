@@ -18,6 +18,8 @@ CHEMICAL_ACCURACY = 4.184 * KJ_PER_MOL_TO_EV
 """1 kcal/mol, eV."""
 _DISTANCES = ("0.9", "1.0", "1.2", "1.5", "2.0")
 _WATER = "Water_dimer"
+_SHOWN = 0.35
+"""Largest energies of the picture, eV."""
 _SOURCE = (
     "1 kcal/mol, chemical accuracy. References: CCSD(T) of S22x5 (doi:10.1021/ct1002253) as in ASE"
 )
@@ -89,8 +91,9 @@ def water_dimer(bench: Bench) -> Measurement:
         Curve.of("model", grid, energies),
         Curve.of("CCSD(T)", distances, references, points=True),
     )
+    lowest = min(*references, float(energies[least]))
     panel = Panel("Water dimer", "distance of the oxygens (Å)", "interaction energy (eV)", curves,
-                  y_range=(-0.35, 0.35))  # fmt: skip
+                  y_range=(max(lowest, -_SHOWN) - 0.05, _SHOWN))  # fmt: skip
     head = ("", "lowest energy", "at")
     return Measurement(value, None, head, rows, (panel,), "The molecules are rigid.")
 

@@ -1,4 +1,4 @@
-"""How smooth curves of forces are: a score, and minima that should not be there."""
+"""How smooth curves of forces are: a score, and energies that fall where they should rise."""
 
 import numpy as np
 
@@ -29,25 +29,31 @@ def roughness(forces: Array) -> float:
     return float(np.sqrt(np.mean(left**2))) / size if size > 0 else 0.0
 
 
-def barriers(energies: Array) -> Array:
-    """Heights of the walls around each minimum but the deepest, the lower side, in eV.
+def fall(energies: Array, start: int) -> float:
+    """How far the energy falls on a way that should lead up on both sides of a minimum, in eV.
+
+    Downhill from the start is the minimum. Away from it, the energy may not get lower than it has
+    been; by how much it does at most is the fall. It leads to other minima, or out of reach.
 
     Parameters
     ----------
     energies
         Along a path, shape (n,).
+    start
+        Index of a point in the basin of the minimum.
 
     Returns
     -------
-    ndarray, shape (minima - 1,)
-        Empty if there is one minimum or none inside the path.
+    float
+        If there is no minimum inside the path: by how much its end lies below the start.
     """
-    inner = np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] <= energies[2:])) + 1
-    if len(inner) < 2:
-        return np.empty(0)
-    deepest = inner[np.argmin(energies[inner])]
-    heights = []
-    for place in inner[inner != deepest]:
-        low, high = sorted((place, deepest))
-        heights.append(energies[low : high + 1].max() - energies[place])
-    return np.array(heights)
+    place = start
+    while 0 < place < len(energies) - 1:
+        step = 1 if energies[place + 1] < energies[place - 1] else -1
+        if energies[place + step] >= energies[place]:
+            break
+        place += step
+    if place in (0, len(energies) - 1):
+        return float(energies[start] - energies[place])
+    sides = (energies[place:], energies[place::-1])
+    return float(max(np.max(np.maximum.accumulate(side) - side) for side in sides))

@@ -4,6 +4,8 @@ from openmm_innff.audit.subjects.base import (
     Evaluate,
     Evaluation,
     EvaluationError,
+    Learned,
+    LearnedFunction,
     Options,
     Subject,
 )
@@ -14,6 +16,8 @@ __all__ = [
     "Evaluate",
     "Evaluation",
     "EvaluationError",
+    "Learned",
+    "LearnedFunction",
     "Options",
     "Subject",
     "open_subject",

@@ -53,6 +53,55 @@ class Options:
     backend: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class LearnedFunction:
+    """A function of one variable that was learned.
+
+    Parameters
+    ----------
+    panel, label
+        Which functions it is shown with, and its name among them.
+    x_label, y_label
+        With units.
+    x, y
+        The function.
+    used
+        Where the structures evaluate it.
+    """
+
+    panel: str
+    label: str
+    x_label: str
+    y_label: str
+    x: Array
+    y: Array
+    used: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What is inside a potential that is made of curves.
+
+    Parameters
+    ----------
+    functions
+        Those that matter most.
+    beyond
+        Share of the inputs of all functions that lie beyond the range that was trained, by
+        structure.
+    visited
+        Share of the intervals of all functions that any structure evaluates.
+    terms
+        By readout: standard deviation over atoms of each term of the energy, functions and products
+        of two of them, from the largest on; meV.
+    """
+
+    functions: Sequence[LearnedFunction]
+    beyond: Mapping[str, float]
+    visited: float
+    terms: Mapping[str, Array]
+
+
 class Subject(ABC):
     """A potential under audit.
 
@@ -137,6 +186,13 @@ class Subject(ABC):
         """
         evaluate = self.bind(structure, Options(precision="single"))
         return python_system(structure, evaluate), np.arange(len(structure))
+
+    def learned(self, structures: Sequence[Structure]) -> Learned | None:
+        """Return the functions that were learned, and where structures use them.
+
+        None if it is not made of functions of one variable.
+        """
+        return None
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return names and values for the report."""

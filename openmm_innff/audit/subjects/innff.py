@@ -1,5 +1,7 @@
 """An INN-FF model under audit."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch  # before openmm: openmmtorch's libraries need those that torch loads
 
@@ -11,10 +13,12 @@ from openmm_innff.audit.subjects.base import (
     Evaluate,
     Evaluation,
     EvaluationError,
+    Learned,
     Options,
     Subject,
 )
 from openmm_innff.audit.subjects.context import evaluate_context, impulse_of
+from openmm_innff.audit.subjects.learned import learned_of
 from openmm_innff.audit.subjects.topology import topology_of
 from openmm_innff.engine.library import library
 from openmm_innff.errors import InnffError
@@ -92,6 +96,17 @@ class InnffSubject(Subject):
         )
         groups = {self.parts.index(options.part)} if options.part else None
         return evaluate_context(system, "Reference", order, groups)
+
+    def learned(self, structures: Sequence[Structure]) -> Learned | None:
+        """Return radial functions and interpolants of readouts, see `Subject.learned`."""
+        return learned_of(self.model.potential, structures)
+
+    def facts(self) -> Sequence[tuple[str, str]]:
+        """Return names and values for the report."""
+        distilled = self.model.potential.config.distilled
+        made = "two learned parts" if not distilled else "the whole was learned; slow: less fast"
+        numbers = f"{self.model.potential.n_parameters}"
+        return [*super().facts(), ("energy", made), ("parameters", numbers)]
 
     def dynamics(
         self, structure: Structure, step_fs: float
