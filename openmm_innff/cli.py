@@ -107,6 +107,7 @@ def _mts(arguments: argparse.Namespace) -> None:
         "length_ps": arguments.length,
         "scheme": arguments.scheme,
         "mollified": arguments.mollified or None,
+        "temperature": arguments.temperature,
         "friction": arguments.friction,
         "platform": arguments.platform,
     }
@@ -249,6 +250,8 @@ def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
     mts.add_argument("--quick", action="store_true", help="minutes only: a trial, settles nothing")
     mts.add_argument("--scheme", metavar="NAME", help="integrator (langevin)")
     mts.add_argument("--mollified", action="store_true", help="mollify the candidates' slow part")
+    temperature = "of the bath, K (300); warmer liquids relax sooner, so that error bars shrink"
+    mts.add_argument("--temperature", type=_positive(float), metavar="K", help=temperature)
     friction = "friction of the thermostat, 1/ps (2)"
     mts.add_argument("--friction", type=_positive(float), metavar="RATE", help=friction)
     mts.add_argument("--platform", metavar="NAME", help="OpenMM platform: CUDA, OpenCL, CPU ...")
