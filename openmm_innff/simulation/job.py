@@ -188,6 +188,7 @@ def _speeds(
             platform=machine.platform,
             properties=machine.properties,
             seconds=config.speed_test_s,
+            whole=setup.whole,
         )
         save_speeds(speeds, folder / SPEEDS)
     return speeds
