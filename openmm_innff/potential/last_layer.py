@@ -1,7 +1,7 @@
 """The parameters that the energy is linear in: the last layer of every component of the whole.
 
-With all else fixed E = w . phi(positions), so an energy or force has the derivative phi by w, whatever
-the value of w, and a component with other numbers in their place is an energy of its own.
+With all else fixed E = w . phi(positions) + rest, so energies and forces have the same derivatives
+by w, whatever w is, and a component with other numbers in its place is an energy of its own.
 """
 
 import copy

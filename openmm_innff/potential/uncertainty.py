@@ -24,20 +24,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openmm_innff.engine.parameters import TermIndex
+from openmm_innff.engine.parameters import TermIndex, Terms
 from openmm_innff.errors import ConfigError
-from openmm_innff.neighbors import find_pairs, geometry_fault
+from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
 from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.committee import Committee
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.last_layer import count, last_layer, last_layers, with_last_layer
+from openmm_innff.potential.last_layer import count, last_layers
 from openmm_innff.potential.potential import Potential
 from openmm_innff.potential.projections import projections, readouts_of
 from openmm_innff.potential.terms import find_terms
 from openmm_innff.potential.topology import Bonds
-from openmm_innff.potential.trainable import component_forces
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+MEMBERS = 8
+"""Draws that are evaluated unless more or fewer are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ class FrameUncertainty:
 
 
 class UncertaintyEvaluator:
-    """Uncertainties for fixed atoms at any positions.
+    """Uncertainties for fixed atoms at any positions, always on the CPU.
 
     Parameters
     ----------
@@ -101,7 +103,8 @@ class UncertaintyEvaluator:
     periodic : bool
         Whether the box repeats in all three directions.
     members : int
-        Draws that are evaluated: the cost is that of so many evaluations of the potential.
+        Draws that are evaluated: the cost is that of so many evaluations of the potential, the
+        relative error of what is found about 1 / sqrt(2 members).
     bonds : iterable of (int, int)
         Bonded atoms, if the whole energy has terms of bonds.
     engine : str
@@ -111,6 +114,8 @@ class UncertaintyEvaluator:
     ------
     ConfigError
         If the draws do not belong to this potential, or there are fewer than asked for.
+    UnsupportedElementError
+        If the potential does not know an element.
     """
 
     def __init__(
@@ -120,12 +125,11 @@ class UncertaintyEvaluator:
         atomic_numbers: Sequence[int] | np.ndarray,
         *,
         periodic: bool,
-        members: int,
+        members: int = MEMBERS,
         bonds: Bonds | None = None,
         engine: str = "auto",
     ) -> None:
-        draws = uncertainty.draws
-        wanted = count(last_layers(potential))
+        draws, wanted = uncertainty.draws, count(last_layers(potential))
         if draws.shape[1] != wanted:
             raise ConfigError(
                 f"uncertainty: wanted that of this potential, with {wanted} weights, "
@@ -133,38 +137,32 @@ class UncertaintyEvaluator:
             )
         if not 1 <= members <= len(draws):
             raise ConfigError(f"members: wanted 1 to {len(draws)}, found {members}")
-        self.uncertainty = uncertainty
-        self.species = potential.species_index(atomic_numbers)
-        self.order = torch.argsort(self.species, stable=True)
-        self.periodic, self.engine = periodic, engine
-        self.cutoff = potential.cutoff("total")
+        species = potential.species_index(atomic_numbers)
+        self.order = torch.argsort(species, stable=True)
+        self.place = torch.argsort(self.order)
+        self.species = species[self.order]
+        self.scales = uncertainty.energy_scale, uncertainty.force_scale
+        self.periodic, self.cutoff = periodic, potential.cutoff("total")
         self.index: TermIndex | None = None
         if potential.needs_bonds("total"):
-            self.index = potential.term_index(self.species[self.order], self._renumbered(bonds))
-        self.components = potential.components("total")
-        self.low, self.high = (
-            self._rows(limits) for limits in (uncertainty.low, uncertainty.high)
-        )
-        parts = draws[:members].split([count(last_layer(c)) for c in self.components], 1)
-        self.members = [
-            [with_last_layer(component, draw) for draw in part]
-            for component, part in zip(self.components, parts, strict=True)
-        ]
+            self.index = potential.term_index(self.species, self._renumbered(bonds))
+        self.committee = Committee(potential, draws[:members], engine)
+        self.low, self.high = (self._rows(t) for t in (uncertainty.low, uncertainty.high))
 
     def _rows(self, limits: Tensor) -> list[Tensor]:
         """Return for each readout the limits of every atom's interpolants, shape (N, P)."""
-        found, species = [], self.species[self.order]
-        for component in self.components:
+        found = []
+        for component in self.committee.components:
             for readout in [] if isinstance(component, Bonded) else readouts_of(component):
                 size = readout.functions.numel()
                 table, limits = limits[:size].reshape(readout.functions.shape), limits[size:]
-                found.append(table[species])
+                found.append(table[self.species])
         return found
 
     def _renumbered(self, bonds: Bonds | None) -> Bonds | None:
         if bonds is None:
             return None
-        place = torch.argsort(self.order).tolist()
+        place = self.place.tolist()
         return [(place[first], place[second]) for first, second in bonds]
 
     def __call__(self, positions: FloatArray, box: FloatArray | None = None) -> FrameUncertainty:
@@ -189,51 +187,39 @@ class UncertaintyEvaluator:
         fault = geometry_fault(here, cell, self.periodic, self.cutoff)
         if fault:
             raise RuntimeError(fault)
-        here, species = here[self.order], self.species[self.order]
-        energies = forces = torch.zeros([])
-        outside: list[Tensor] = []
-        for component, members in zip(self.components, self.members, strict=True):
-            if isinstance(component, Bonded):
-                found = self._of_bonds(component, members, here, cell)
-            else:
-                pairs = find_pairs(here, cell, self.periodic, component.cutoff)
-                found = [
-                    component_forces(
-                        member, here, pairs, species, differentiable=False, engine=self.engine
-                    )
-                    for member in members
-                    if isinstance(member, Component)
-                ]
-                seen = projections(component, here, pairs, species)
-                outside += [torch.cat(per_species) for per_species in seen]
-            energies = energies + torch.stack([e.double() for e, _ in found])
-            forces = forces + torch.stack([f.double() for _, f in found])
-        return self._summary(energies, forces, outside)
-
-    def _of_bonds(
-        self,
-        component: Bonded,
-        members: Sequence[Component | Bonded],
-        positions: Tensor,
-        box: Tensor,
-    ) -> list[tuple[Tensor, Tensor]]:
-        if self.index is None:
-            raise ConfigError("bonds: wanted those of the atoms, found none")
-        terms = find_terms(positions, box, self.periodic, component.cutoff, self.index)
-        return [member(positions, terms) for member in members if isinstance(member, Bonded)]
-
-    def _summary(
-        self, energies: Tensor, forces: Tensor, arguments: Sequence[Tensor]
-    ) -> FrameUncertainty:
-        """Sum up what the members say, of shapes (K, N) and (K, N, 3), in the atoms' own order."""
-        known, n = self.uncertainty, len(self.species)
-        whole = known.energy_scale * energies.sum(1).square().mean().sqrt()
-        back = torch.argsort(self.order)
-        by_atom = known.energy_scale * energies.square().mean(0).sqrt()
-        by_force = known.force_scale * forces.square().mean((0, 2)).sqrt()
-        outside = torch.zeros(n, dtype=torch.int64)
-        for atoms, low, high in zip(arguments, self.low, self.high, strict=True):
-            outside += ((atoms < low) | (atoms > high)).sum(1)
+        here = here[self.order]
+        near = [self._near(component, here, cell) for component in self.committee.components]
+        energies, forces = self.committee.evaluate(here, self.species, near)
+        alpha, beta = self.scales
         return FrameUncertainty(
-            float(whole), by_atom[back].numpy(), by_force[back].numpy(), outside[back].numpy()
+            energy=alpha * float(energies.sum(1).square().mean().sqrt()),
+            energies=alpha * energies.square().mean(0).sqrt()[self.place].numpy(),
+            forces=beta * deviations(forces)[self.place].numpy(),
+            outside=self._outside(here, near)[self.place].numpy(),
         )
+
+    def _near(self, component: Component | Bonded, here: Tensor, cell: Tensor) -> PairList | Terms:
+        if self.index is not None and isinstance(component, Bonded):
+            return find_terms(here, cell, self.periodic, component.cutoff, self.index)
+        return find_pairs(here, cell, self.periodic, component.cutoff)
+
+    def _outside(self, here: Tensor, near: Sequence[PairList | Terms]) -> Tensor:
+        limits = zip(self.low, self.high, strict=True)
+        outside = torch.zeros(len(here), dtype=torch.int64)
+        for component, pairs in zip(self.committee.components, near, strict=True):
+            if isinstance(component, Component) and isinstance(pairs, PairList):
+                for layer in projections(component, here, pairs, self.species):
+                    atoms, (low, high) = torch.cat(layer), next(limits)
+                    outside += ((atoms < low) | (atoms > high)).sum(1)
+        return outside
+
+
+def deviations(forces: Tensor) -> Tensor:
+    """Return the standard deviation of a component of the force on each atom, shape (N,).
+
+    Parameters
+    ----------
+    forces : Tensor, shape (K, N, 3)
+        Of members about the mean.
+    """
+    return forces.square().mean((0, 2)).sqrt()

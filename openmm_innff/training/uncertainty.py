@@ -14,9 +14,10 @@ from openmm_innff.errors import DataError
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential import Potential
 from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.committee import Committee
 from openmm_innff.potential.last_layer import count, last_layers
 from openmm_innff.potential.projections import projections
-from openmm_innff.potential.uncertainty import Uncertainty
+from openmm_innff.potential.uncertainty import MEMBERS, Uncertainty, deviations
 from openmm_innff.training.batch import Batch
 from openmm_innff.training.losses import part_forces
 
@@ -106,16 +107,28 @@ def calibrate_uncertainty(
     draws = torch.linalg.solve_triangular(factor.T, normal, upper=True).T
     energy_scale, force_scale = _scales(factor, held_out)
     low, high = _ranges(potential, training)
+    draws = draws.float().contiguous()
+    committee = Committee(potential, draws[:MEMBERS])
     return Uncertainty(
-        draws=draws.float().contiguous(),
+        draws=draws,
         energy_scale=energy_scale,
         force_scale=force_scale,
         low=low,
         high=high,
-        largest=0.0,
-        origin={"training_frames": len(training), "validation_frames": len(validation),
-                "prior": prior},
-    )  # fmt: skip
+        largest=force_scale * max(_largest(potential, committee, batch) for batch in validation),
+        origin={
+            "training_frames": len(training),
+            "validation_frames": len(validation),
+            "prior": prior,
+        },
+    )
+
+
+def _largest(potential: Potential, committee: Committee, batch: Batch) -> float:
+    """Return the largest deviation of the force on an atom, without alpha."""
+    near = [getattr(batch, part) for part in _parts(potential)]
+    _, forces = committee.evaluate(batch.positions, batch.species, near)
+    return float(deviations(forces).max())
 
 
 def _information(
@@ -150,7 +163,9 @@ def _components(batch: Batch, generator: torch.Generator) -> Tensor:
 
 def _rows(potential: Potential, batch: Batch, directions: Tensor) -> Rows:
     weights = last_layers(potential)
-    parts = [part_forces(potential, part, batch, batch.positions, True) for part in _parts(potential)]
+    parts = [
+        part_forces(potential, part, batch, batch.positions, True) for part in _parts(potential)
+    ]
     energies = sum((energies for energies, _ in parts), torch.zeros([]))
     forces = sum((forces for _, forces in parts), torch.zeros([]))
 

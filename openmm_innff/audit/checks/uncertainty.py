@@ -1,0 +1,93 @@
+"""Whether the uncertainty of forces ranks their errors."""
+
+import numpy as np
+
+from openmm_innff.audit.bench import Bench
+from openmm_innff.audit.checks.doubts import Doubts, doubts, rms
+from openmm_innff.audit.checks.registry import check
+from openmm_innff.audit.result import Curve, Measurement, Panel
+from openmm_innff.audit.structure import Array
+
+_MOST_POINTS = 3000
+_DRAWS = 20
+
+
+@check(
+    "uncertainty",
+    "accuracy",
+    question="Are forces worst where they are said to be uncertain?",
+    unit="1 - rank correlation",
+    threshold=0.5,
+    source="chosen: Spearman's rank correlation of atoms at least 0.5",
+)
+def measure(bench: Bench) -> Measurement:
+    """Rank atoms by uncertainty and by error; the error bar is from leaving out frames."""
+    found = doubts(bench)
+    correlation, error = found.with_error(of_atoms)
+    rows = [
+        _row("forces on atoms", correlation, error),
+        _row("forces of frames (RMS)", *found.with_error(of_frames)),
+        _row("largest force error of frames", *found.with_error(of_largest)),
+        _row("energies of frames", *found.with_error(of_energies)),
+        ("forces on atoms, if errors were drawn from it", f"{_attainable(found, bench):.2f}", ""),
+    ]
+    remark = (
+        "Errors of a component scatter about zero however well their size is known, so a perfect "
+        "uncertainty ranks them no better than the last row says; data in which all errors are of "
+        "one size can't be ranked at all. Data that are hotter than those of the training tell most."
+    )
+    head = ("rank correlation of uncertainty and error", "Spearman", "error bar")
+    return Measurement(1.0 - correlation, error, head, tuple(rows), (_scatter(found),), remark)
+
+
+def spearman(x: Array, y: Array) -> float:
+    """Return the correlation of the ranks; values that agree are very rare here."""
+    ranks = [np.argsort(np.argsort(values)).astype(float) for values in (x, y)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def of_atoms(found: Doubts) -> float:
+    """Rank correlation over all atoms of all frames."""
+    return spearman(np.concatenate(found.deviations), np.concatenate(found.errors))
+
+
+def of_frames(found: Doubts) -> float:
+    """Rank correlation over frames, of RMS values."""
+    pairs = (map(rms, found.deviations), map(rms, found.errors))
+    return spearman(*(np.array(list(values)) for values in pairs))
+
+
+def of_largest(found: Doubts) -> float:
+    """Rank correlation over frames, of the worst atoms."""
+    pairs = (found.deviations, found.errors)
+    return spearman(*(np.array([atoms.max() for atoms in frames]) for frames in pairs))
+
+
+def of_energies(found: Doubts) -> float:
+    """Rank correlation over frames, of energies."""
+    return spearman(found.energy_deviations, found.energy_errors)
+
+
+def _attainable(found: Doubts, bench: Bench) -> float:
+    """Return the mean correlation when errors are normal with the predicted deviations."""
+    deviations, random = np.concatenate(found.deviations), bench.random()
+    drawn = [
+        spearman(deviations, deviations * np.sqrt(random.chisquare(3, len(deviations))))
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(drawn))
+
+
+def _row(name: str, value: float, error: float) -> tuple[str, str, str]:
+    return (name, f"{value:.2f}", f"{error:.2f}")
+
+
+def _scatter(found: Doubts) -> Panel:
+    x, y = (1000 * np.concatenate(values) for values in (found.deviations, found.errors))
+    step = -(-len(x) // _MOST_POINTS)
+    frames = [[1000 * rms(v) for v in values] for values in (found.deviations, found.errors)]
+    curves = (
+        Curve.of("atoms", x[::step], y[::step], points=True),
+        Curve.of("frames (RMS)", *frames, points=True),
+    )
+    return Panel("Uncertainty and error", "uncertainty (meV/Å)", "error of force (meV/Å)", curves)
