@@ -26,7 +26,7 @@ PROBES = 16
 COMPONENTS = 32
 """Components of the forces of each validation frame that are compared."""
 DRAWS = 32
-PRIORS = tuple(10.0**k for k in range(-9, 0))
+PRIORS = tuple(10.0**k for k in range(-10, 0, 2))
 """Of the regulariser, in units of the mean of the matrix's diagonal; the likeliest is taken."""
 
 

@@ -106,7 +106,7 @@ class UncertaintyReporter:
         if fresh:
             self._write(COLUMNS)
 
-    def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:  # noqa: N802
+    def describeNextReport(self, simulation: app.Simulation) -> dict[str, Any]:
         """Say when the next report is due, and what it needs."""
         steps = self.interval - simulation.currentStep % self.interval
         return {"steps": steps, "periodic": False, "include": ["positions"]}

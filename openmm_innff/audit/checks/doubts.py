@@ -9,11 +9,13 @@ import numpy as np
 from openmm_innff.audit.bench import Bench, Labelled
 from openmm_innff.audit.checks.predictions import predictions
 from openmm_innff.audit.result import NotApplicable
-from openmm_innff.audit.structure import Array
+from openmm_innff.audit.structure import Array, Indices
 from openmm_innff.audit.subjects import Deviations, Subject
 
 FEWEST = 5
 """Frames that error bars need."""
+_BLOCKS = 40
+"""Of frames, for the jackknife; neighbours resemble each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +37,9 @@ class Doubts:
     energy_errors: Array
     energy_deviations: Array
 
-    def without(self, frame: int) -> "Doubts":
-        """Return all but one frame."""
-        kept = [i for i in range(len(self.errors)) if i != frame]
+    def without(self, left_out: Indices) -> "Doubts":
+        """Return all but some frames."""
+        kept = np.setdiff1d(np.arange(len(self.errors)), left_out)
         return Doubts(
             tuple(self.errors[i] for i in kept),
             tuple(self.deviations[i] for i in kept),
@@ -46,10 +48,11 @@ class Doubts:
         )
 
     def with_error(self, measure: Callable[["Doubts"], float]) -> tuple[float, float]:
-        """Return a value and its standard error, leaving out one frame at a time (jackknife)."""
+        """Return a value and its standard error, leaving out a block of frames at a time."""
         n = len(self.errors)
-        left = [measure(self.without(i)) for i in range(n)]
-        return measure(self), float(np.sqrt((n - 1) * np.var(left)))
+        blocks = np.array_split(np.arange(n), min(n, _BLOCKS))
+        left = [measure(self.without(block)) for block in blocks]
+        return measure(self), float(np.sqrt((len(blocks) - 1) * np.var(left)))
 
 
 def doubts(bench: Bench) -> Doubts:

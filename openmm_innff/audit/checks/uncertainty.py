@@ -5,45 +5,56 @@ import numpy as np
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.doubts import Doubts, doubts, rms
 from openmm_innff.audit.checks.registry import check
-from openmm_innff.audit.result import Curve, Measurement, Panel
+from openmm_innff.audit.result import Curve, Measurement, NotApplicable, Panel
 from openmm_innff.audit.structure import Array
 
 _MOST_POINTS = 3000
 _DRAWS = 20
+_LEAST_SPREAD = 1.5
+"""Of the errors of frames: nine tenths below one value, one tenth below this fraction of it."""
 
 
 @check(
     "uncertainty",
     "accuracy",
-    question="Are forces worst where they are said to be uncertain?",
+    question="Are frames worst where it says that it is uncertain?",
     unit="1 - rank correlation",
     threshold=0.5,
-    source="chosen: Spearman's rank correlation of atoms at least 0.5",
+    source="chosen: Spearman's rank correlation of at least 0.5 between RMS errors of forces and "
+    "their uncertainty",
 )
 def measure(bench: Bench) -> Measurement:
-    """Rank atoms by uncertainty and by error; the error bar is from leaving out frames."""
+    """Rank frames by uncertainty and by error; the error bar is from leaving out frames."""
     found = doubts(bench)
-    correlation, error = found.with_error(of_atoms)
+    atoms, attainable = found.with_error(of_atoms), _attainable(found, bench)
+    errors = np.array(list(map(rms, found.errors)))
+    low, high = np.quantile(errors, [0.1, 0.9])
+    if high < _LEAST_SPREAD * low:
+        raise NotApplicable(
+            f"the errors of these frames are too alike to be ranked: most are from {1000 * low:.1f} "
+            f"to {1000 * high:.1f} meV/Å; give frames that are hotter than the training data. "
+            f"Atoms: rank correlation {atoms[0]:.2f}, of {attainable:.2f} that could be reached"
+        )
+    value, error = found.with_error(of_frames)
     rows = [
-        _row("forces on atoms", correlation, error),
-        _row("forces of frames (RMS)", *found.with_error(of_frames)),
+        _row("forces of frames (RMS)", value, error),
         _row("largest force error of frames", *found.with_error(of_largest)),
         _row("energies of frames", *found.with_error(of_energies)),
-        ("forces on atoms, if errors were drawn from it", f"{_attainable(found, bench):.2f}", ""),
+        _row("forces on atoms", *atoms),
+        ("forces on atoms, if errors were drawn from it", f"{attainable:.2f}", ""),
     ]
     remark = (
-        "Errors of a component scatter about zero however well their size is known, so a perfect "
-        "uncertainty ranks them no better than the last row says; data in which all errors are of "
-        "one size can't be ranked at all. Data that are hotter than those of the training tell most."
+        "The error of a component scatters about zero however well its size is known, so a perfect "
+        "uncertainty ranks atoms no better than the last row says."
     )
     head = ("rank correlation of uncertainty and error", "Spearman", "error bar")
-    return Measurement(1.0 - correlation, error, head, tuple(rows), (_scatter(found),), remark)
+    return Measurement(1.0 - value, error, head, tuple(rows), (_scatter(found),), remark)
 
 
 def spearman(x: Array, y: Array) -> float:
     """Return the correlation of the ranks; values that agree are very rare here."""
     ranks = [np.argsort(np.argsort(values)).astype(float) for values in (x, y)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def of_atoms(found: Doubts) -> float:
@@ -85,9 +96,9 @@ def _row(name: str, value: float, error: float) -> tuple[str, str, str]:
 def _scatter(found: Doubts) -> Panel:
     x, y = (1000 * np.concatenate(values) for values in (found.deviations, found.errors))
     step = -(-len(x) // _MOST_POINTS)
-    frames = [[1000 * rms(v) for v in values] for values in (found.deviations, found.errors)]
+    said, made = ([1000 * rms(v) for v in values] for values in (found.deviations, found.errors))
     curves = (
         Curve.of("atoms", x[::step], y[::step], points=True),
-        Curve.of("frames (RMS)", *frames, points=True),
+        Curve.of("frames (RMS)", said, made, points=True),
     )
     return Panel("Uncertainty and error", "uncertainty (meV/Å)", "error of force (meV/Å)", curves)
