@@ -59,8 +59,8 @@ class Committee:
             [_evaluate(member, positions, species, near) for member in members]
             for members, near in zip(self.members, neighbours, strict=True)
         ]
-        energies = [torch.stack([energy.double() for energy, _ in part]) for part in found]
-        forces = [torch.stack([force.double() for _, force in part]) for part in found]
+        energies = [torch.stack([energy.detach().double() for energy, _ in part]) for part in found]
+        forces = [torch.stack([force.detach().double() for _, force in part]) for part in found]
         return torch.stack(energies).sum(0), torch.stack(forces).sum(0)
 
 

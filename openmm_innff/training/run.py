@@ -28,7 +28,7 @@ from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_
 from openmm_innff.training.plots import plot_learning_curve
 from openmm_innff.training.stretch import Stretched, longest_bonds, stretch
 from openmm_innff.training.trainer import Trainer, smallest_shift
-from openmm_innff.training.uncertainty_command import show_calibration, summary
+from openmm_innff.training.uncertainty_command import summary, uncertainty_of
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -255,8 +255,7 @@ def _finish(
         },
         version=version("openmm-innff"),
     )
-    known = show_calibration(trainer.average, trainer.training, trainer.validation, console=console)
-    known = dataclasses.replace(known, origin={**known.origin, "data_sha256": training.sha256})
+    known = uncertainty_of(trainer.average, training, validation, console)
     path = save_model(folder / f"{config.card.name}.innff", trainer.average, card, known)
     plot_learning_curve(folder / LOG, folder / "learning_curve.png")
     console.print(

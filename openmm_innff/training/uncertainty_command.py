@@ -69,28 +69,27 @@ def calibrate_model(
             "card); its uncertainty is about what the frames given tell of it",
             soft_wrap=True,
         )
-    sets = [_batches(model.potential, frames) for frames in (training, held_out)]
-    found = show_calibration(model.potential, *sets, console=console, seed=seed)
-    found = dataclasses.replace(found, origin={**found.origin, "data_sha256": training.sha256})
+    found = uncertainty_of(model.potential, training, held_out, console, seed)
     path = dataclasses.replace(model, uncertainty=found).save(name if out is None else out)
     console.print(f"{summary(found)}\nwritten: {path}", soft_wrap=True)
     return path
 
 
-def show_calibration(
+def uncertainty_of(
     potential: Potential,
-    training: list[Batch],
-    validation: list[Batch],
-    *,
+    training: FrameSet,
+    validation: FrameSet,
     console: Console,
     seed: int = 0,
 ) -> Uncertainty:
     """Calibrate with a progress bar, see `calibrate_uncertainty`."""
+    sets = [_batches(potential, frames) for frames in (training, validation)]
     with progress_bar("frames", console) as bar:
         task = bar.add_task("uncertainty", total=len(training) + len(validation))
-        return calibrate_uncertainty(
-            potential, training, validation, seed=seed, on_frame=lambda: bar.advance(task)
+        found = calibrate_uncertainty(
+            potential, *sets, seed=seed, on_frame=lambda: bar.advance(task)
         )
+    return dataclasses.replace(found, origin={**found.origin, "data_sha256": training.sha256})
 
 
 def summary(found: Uncertainty) -> str:

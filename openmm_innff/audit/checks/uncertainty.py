@@ -11,7 +11,7 @@ from openmm_innff.audit.structure import Array
 _MOST_POINTS = 3000
 _DRAWS = 20
 _LEAST_SPREAD = 1.5
-"""Of the errors of frames: nine tenths below one value, one tenth below this fraction of it."""
+"""Factor from the error that a tenth of the frames is below to that which nine tenths are."""
 
 
 @check(
@@ -27,14 +27,7 @@ def measure(bench: Bench) -> Measurement:
     """Rank frames by uncertainty and by error; the error bar is from leaving out frames."""
     found = doubts(bench)
     atoms, attainable = found.with_error(of_atoms), _attainable(found, bench)
-    errors = np.array(list(map(rms, found.errors)))
-    low, high = np.quantile(errors, [0.1, 0.9])
-    if high < _LEAST_SPREAD * low:
-        raise NotApplicable(
-            f"the errors of these frames are too alike to be ranked: most are from {1000 * low:.1f} "
-            f"to {1000 * high:.1f} meV/Å; give frames that are hotter than the training data. "
-            f"Atoms: rank correlation {atoms[0]:.2f}, of {attainable:.2f} that could be reached"
-        )
+    _refuse_alike(found, f"{atoms[0]:.2f}, of {attainable:.2f} that could be reached")
     value, error = found.with_error(of_frames)
     rows = [
         _row("forces of frames (RMS)", value, error),
@@ -49,6 +42,21 @@ def measure(bench: Bench) -> Measurement:
     )
     head = ("rank correlation of uncertainty and error", "Spearman", "error bar")
     return Measurement(1.0 - value, error, head, tuple(rows), (_scatter(found),), remark)
+
+
+def _refuse_alike(found: Doubts, among_atoms: str) -> None:
+    """Raise `NotApplicable` where errors of frames differ by no more than by chance."""
+    errors = np.array(list(map(rms, found.errors)))
+    low, high = np.quantile(errors, [0.1, 0.9])
+    # Chance alone: an RMS of n numbers scatters by 1 / sqrt(2 n) of itself, and between these
+    # quantiles lie 2.56 standard deviations.
+    chance = 2.56 / np.sqrt(6.0 * np.median([len(atoms) for atoms in found.errors]))
+    if np.log(high / low) < np.hypot(np.log(_LEAST_SPREAD), chance):
+        raise NotApplicable(
+            f"the errors of these frames are too alike to be ranked, most of them from "
+            f"{1000 * low:.1f} to {1000 * high:.1f} meV/Å; give frames that are hotter than the "
+            f"training data. Atoms: rank correlation {among_atoms}"
+        )
 
 
 def spearman(x: Array, y: Array) -> float:
