@@ -150,7 +150,7 @@ def _info(arguments: argparse.Namespace) -> None:
     from openmm_innff.modelcard import format_card
 
     model = load_model(arguments.model)
-    rich.print(format_card(model.potential, model.card))
+    rich.print(format_card(model.potential, model.card, model.uncertainty))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -26,15 +26,15 @@ _LEAST_SPREAD = 1.5
 def measure(bench: Bench) -> Measurement:
     """Rank frames by uncertainty and by error; the error bar is from leaving out frames."""
     found = doubts(bench)
-    atoms, attainable = found.with_error(of_atoms), _attainable(found, bench)
-    _refuse_alike(found, f"{atoms[0]:.2f}, of {attainable:.2f} that could be reached")
+    atoms, reachable = found.with_error(of_atoms), attainable(found, bench)
+    _refuse_alike(found, f"{atoms[0]:.2f}, of {reachable:.2f} that could be reached")
     value, error = found.with_error(of_frames)
     rows = [
         _row("forces of frames (RMS)", value, error),
         _row("largest force error of frames", *found.with_error(of_largest)),
         _row("energies of frames", *found.with_error(of_energies)),
         _row("forces on atoms", *atoms),
-        ("forces on atoms, if errors were drawn from it", f"{attainable:.2f}", ""),
+        ("forces on atoms, if errors were drawn from it", f"{reachable:.2f}", ""),
     ]
     remark = (
         "The error of a component scatters about zero however well its size is known, so a perfect "
@@ -87,7 +87,7 @@ def of_energies(found: Doubts) -> float:
     return spearman(found.energy_deviations, found.energy_errors)
 
 
-def _attainable(found: Doubts, bench: Bench) -> float:
+def attainable(found: Doubts, bench: Bench) -> float:
     """Return the mean correlation when errors are normal with the predicted deviations."""
     deviations, random = np.concatenate(found.deviations), bench.random()
     drawn = [
