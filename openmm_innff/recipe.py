@@ -52,8 +52,8 @@ class RunConfig:
     max_temperature_K, max_bond_angstrom
         A run that gets beyond is stopped as exploded.
     uncertainty_every_fs
-        Time between two looks at the uncertainty of the model, each of which costs about ten
-        evaluations of it; rounded to times of `report_every_fs`. Not given: none. The model must
+        Time between two looks at the uncertainty of the model, each of which takes as long as
+        about seven outer steps; rounded to times of `report_every_fs`. Not given: none. The model must
         be calibrated.
     uncertainty_limit_eV_per_angstrom
         Uncertainty of the force on an atom from which on the run says so, once. Not given: three
