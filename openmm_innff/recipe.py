@@ -53,8 +53,8 @@ class RunConfig:
         A run that gets beyond is stopped as exploded.
     uncertainty_every_fs
         Time between two looks at the uncertainty of the model, each of which takes as long as
-        about seven outer steps; rounded to times of `report_every_fs`. Not given: none. The model must
-        be calibrated.
+        about seven outer steps; rounded to times of `report_every_fs`. Not given: none. The model
+        must be calibrated.
     uncertainty_limit_eV_per_angstrom
         Uncertainty of the force on an atom from which on the run says so, once. Not given: three
         times the largest in the model's validation data.
