@@ -1,4 +1,4 @@
-"""The command `innff`: train, evaluate, run, audit and info.
+"""The command `innff`: train, evaluate, calibrate, run, audit and info.
 
 Thin on purpose: each command parses its arguments and calls one function of the package, which is
 imported only then, so that `innff --help` answers at once.
@@ -76,6 +76,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     evaluate(model, read_frames(arguments.data, index=arguments.index), out)
 
 
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from openmm_innff.training.uncertainty_command import calibrate_model
+
+    calibrate_model(arguments.model, arguments.data, arguments.out, arguments.validation)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     import dataclasses
 
@@ -145,7 +151,7 @@ def _info(arguments: argparse.Namespace) -> None:
     from openmm_innff.modelcard import format_card
 
     model = load_model(arguments.model)
-    rich.print(format_card(model.potential, model.card))
+    rich.print(format_card(model.potential, model.card, model.uncertainty))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -190,6 +196,19 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("data", type=Path, metavar="DATA.xyz", help="extended XYZ, plain or gz")
     evaluate.add_argument("--index", default=":", help="frames as in Python (all)")
     _out(evaluate, "runs/evaluate-DATA")
+
+    calibrate = _command(
+        commands,
+        _calibrate,
+        "give a model file its uncertainty, from its training data",
+        "innff calibrate mine.innff --data train.xyz.gz --validation valid.xyz.gz",
+    )
+    _model(calibrate)
+    data = "what it was trained on: extended XYZ, plain or gz"
+    calibrate.add_argument("--data", type=Path, metavar="FILE", required=True, help=data)
+    held_out = "other frames, or the fraction of DATA that training held out (0.1)"
+    calibrate.add_argument("--validation", metavar="FILE", default="0.1", help=held_out)
+    calibrate.add_argument("--out", type=Path, metavar="FILE", help="model to write (MODEL itself)")
 
     run = _command(
         commands,

@@ -28,6 +28,7 @@ from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_
 from openmm_innff.training.plots import plot_learning_curve
 from openmm_innff.training.stretch import Stretched, longest_bonds, stretch
 from openmm_innff.training.trainer import Trainer, smallest_shift
+from openmm_innff.training.uncertainty_command import summary, uncertainty_of
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -254,10 +255,11 @@ def _finish(
         },
         version=version("openmm-innff"),
     )
-    path = save_model(folder / f"{config.card.name}.innff", trainer.average, card)
+    known = uncertainty_of(trainer.average, training, validation, console)
+    path = save_model(folder / f"{config.card.name}.innff", trainer.average, card, known)
     plot_learning_curve(folder / LOG, folder / "learning_curve.png")
     console.print(
         f"validation: force RMSE {errors['valid_force_rmse']:.2f} meV/A, energy RMSE "
-        f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\nwritten: {path}"
+        f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\n{summary(known)}\nwritten: {path}"
     )
     return path

@@ -7,6 +7,7 @@ To add one, write a function of a `Bench` that returns a `Measurement`, decorate
 from openmm_innff.audit.checks import (
     backends,
     bond_scans,
+    calibration,
     configurational_temperature,
     cost,
     curl,
@@ -39,6 +40,7 @@ from openmm_innff.audit.checks import (
     stability,
     translation,
     triclinic,
+    uncertainty,
     vibrations,
 )
 from openmm_innff.audit.checks.registry import GROUPS, Check, all_checks, find_checks
@@ -49,6 +51,7 @@ __all__ = [
     "all_checks",
     "backends",
     "bond_scans",
+    "calibration",
     "configurational_temperature",
     "cost",
     "curl",
@@ -82,5 +85,6 @@ __all__ = [
     "stability",
     "translation",
     "triclinic",
+    "uncertainty",
     "vibrations",
 ]

@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from openmm_innff.nn.interpolant import interpolate, soft_clip
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.projections import projections, readouts_of
 
 _SHOWN = 6
 """Interpolants of each readout and element."""
@@ -48,10 +48,10 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
             continue
         component = copy.deepcopy(component).double().eval().requires_grad_(False)
         functions += _radial(component, potential.elements, part)
-        layers = [component.readout, *(readout for _, readout in component.deeper())]
+        layers = readouts_of(component)
         inputs: list[list[list[Tensor]]] = [[[] for _ in potential.elements] for _ in layers]
         for structure in structures:
-            for layer, found in enumerate(_inputs(component, potential, structure, layers)):
+            for layer, found in enumerate(_inputs(component, potential, structure)):
                 for species, values in enumerate(found):
                     inputs[layer][species].append(values)
                     outside[structure.name][0] += int((values.abs() > layers[layer].bound).sum())
@@ -110,9 +110,7 @@ def _radial(component: Component, elements: Sequence[str], part: str) -> list[Le
     return found
 
 
-def _inputs(
-    component: Component, potential: Potential, structure: Structure, layers: Sequence[Readout]
-) -> list[list[Tensor]]:
+def _inputs(component: Component, potential: Potential, structure: Structure) -> list[list[Tensor]]:
     """Return projections that the interpolants get: of each layer and species, shape (n, P)."""
     species = potential.species_index(structure.numbers)
     order = torch.argsort(species, stable=True)
@@ -121,25 +119,7 @@ def _inputs(
     if structure.cell is not None:
         box = torch.tensor(structure.cell)
     pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
-    counts = torch.bincount(species, minlength=len(potential.elements)).tolist()
-    seen: list[list[Tensor]] = []
-
-    def keep(readout: Any, arguments: tuple[Tensor, list[int]]) -> None:
-        normalised = readout.normalised(*arguments).split(counts)
-        seen.append(
-            [
-                part @ readout.projection[z] * readout.input_factor + readout.bias[z]
-                for z, part in enumerate(normalised)
-            ]
-        )
-
-    hooks = [readout.register_forward_pre_hook(keep) for readout in layers]
-    try:
-        component(positions, pairs, species[order], counts)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
+    return projections(component, positions, pairs, species[order])
 
 
 def _interpolants(
