@@ -59,10 +59,13 @@ def _explain(error: Exception) -> str:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    from openmm_innff.model import load_model
     from openmm_innff.training import load_config, train
 
     out = arguments.out or Path("runs") / arguments.config.stem
-    train(load_config(arguments.config), out, resume=arguments.resume)
+    base = None if arguments.base is None else load_model(arguments.base)
+    config = load_config(arguments.config, base.potential.config if base else None)
+    train(config, out, resume=arguments.resume, base=base)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -183,6 +186,10 @@ def _parser() -> argparse.ArgumentParser:
         "innff train config.toml --out runs/water",
     )
     train.add_argument("config", type=Path, metavar="CONFIG.toml", help="what to train, on what")
+    base = (
+        "go on from this model (name or file), with other data; the file then has no fast and slow"
+    )
+    train.add_argument("--from", dest="base", metavar="MODEL", help=base)
     _out(train, "runs/CONFIG")
     _resume(train)
 

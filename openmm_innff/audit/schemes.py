@@ -53,7 +53,7 @@ DEFAULT = "langevin"
 COLOURED = "coloured"
 """The same with friction on vibrations, by coloured noise."""
 VIBRATIONAL_FRICTION = 100.0
-"""Of that scheme, 1/ps. With 50 the kicks of an outer step of 8 fs still heat the bends of water."""
+"""Of that scheme, 1/ps. With 50, kicks each 8 fs still heat the bends of water."""
 SCHEMES: Mapping[str, MakeIntegrator] = {
     DEFAULT: _langevin,
     COLOURED: partial(_langevin, vibrational_friction=VIBRATIONAL_FRICTION),
