@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--quick", action="store_true", help="less thorough")
     effort.add_argument("--full", action="store_true", help="more thorough")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="copy of report.md, figures in images/ beside"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (1)")
 
 
@@ -63,4 +66,5 @@ def run(arguments: argparse.Namespace, frames: Sequence[Labelled]) -> None:
     )
     name = Path(arguments.model).stem if Path(arguments.model).exists() else arguments.model
     out = arguments.out or Path("runs") / f"audit-{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}"
-    run_suite(config, [arguments.model, *arguments.against], out, resume=arguments.resume)
+    names = [arguments.model, *arguments.against]
+    run_suite(config, names, out, resume=arguments.resume, markdown=arguments.markdown)

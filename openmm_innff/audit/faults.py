@@ -50,6 +50,10 @@ class Faulty(Subject):
         applied = Evaluation(0.0, self.inner.impulse(structure, step_fs))
         return self.spoil(applied, structure, structure.cell).forces
 
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of the sound one."""
+        return self.inner.charges(structure)
+
     def learned(self, structures: Sequence[Structure]) -> Learned | None:
         """Return the functions of the sound one."""
         return self.inner.learned(structures)

@@ -19,6 +19,7 @@ from openmm_innff.units import NM_TO_ANGSTROM
 WATERS = (64, 216)
 """Sizes of the liquid, the first that is wide enough is taken."""
 WATER = ("H", "O")
+_LIQUID = " waters, liquid"
 _MOLECULES = (
     *("H2O", "CH3OH", "C2H6", "NH3", "CH4", "HCOOH", "CH3CONH2", "C2H4", "C6H6", "H2O2"),
     *("CH3SH", "CH3Cl", "PH3", "SiH4", "N2", "CO", "H2"),
@@ -88,7 +89,12 @@ def liquid_water(seed: int, n: int = WATERS[0]) -> Structure:
     edge = topology.getPeriodicBoxVectors()[0][0]._value * NM_TO_ANGSTROM
     bonds = tuple((3 * i, 3 * i + k) for i in range(n) for k in (1, 2))
     numbers = np.array([8, 1, 1] * n, dtype=np.int64)
-    return Structure(f"{n} waters, liquid", numbers, positions, edge * np.eye(3), bonds)
+    return Structure(f"{n}{_LIQUID}", numbers, positions, edge * np.eye(3), bonds)
+
+
+def is_default_liquid(structure: Structure) -> bool:
+    """Whether a structure is one that `liquid_water` makes, so that there are others like it."""
+    return structure.name.endswith(_LIQUID)
 
 
 def water_dimer() -> Structure:

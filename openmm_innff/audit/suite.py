@@ -56,6 +56,7 @@ def run_suite(
     out: Path,
     *,
     resume: bool = False,
+    markdown: Path | None = None,
     console: Console | None = None,
 ) -> list[Audited]:
     """Audit potentials and write ``report.html``, ``report.md`` and ``report.json``.
@@ -70,6 +71,8 @@ def run_suite(
         Folder for results.
     resume
         Whether to keep finished tests in the folder.
+    markdown
+        Where to write the Markdown besides, its figures beside it; None: nowhere.
     console
         Where to show progress.
 
@@ -93,7 +96,7 @@ def run_suite(
         for name, subject in zip(names, subjects, strict=True):
             folder = out / "results" / re.sub(r"[^\w.-]+", "_", name)
             audited.append(audit_subject(config, subject, checks, folder, ticker, resume))
-    write_reports(out, audited, config.effort, config.seed)
+    write_reports(out, audited, config.effort, config.seed, markdown)
     print_table(console, audited, out)
     return audited
 

@@ -10,6 +10,8 @@ from openmm_innff.audit.result import Result
 COLOURS: Final = {
     "pass": "#00795A", "fail": "#C0392B", "unclear": "#B7791F", "not applicable": "#7A8794",
 }  # fmt: skip
+LONGEST: Final = 40
+"""Rows of a table of details; the rest is in report.json."""
 SIGNS: Final = {"pass": "✓", "fail": "✗", "unclear": "?", "not applicable": "–"}
 
 

@@ -1,15 +1,19 @@
 """Figures of tests: the panels of each potential in a row."""
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from PIL import Image  # matplotlib needs it too
 
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.result import Curve, Panel
 from openmm_innff.elements import SYMBOLS
+from openmm_innff.files import atomic_write
 from openmm_innff.plotstyle import (
     CYCLE,
     FAST,
@@ -24,6 +28,7 @@ from openmm_innff.plotstyle import (
 
 _WIDTH, _HEIGHT = 9.0, 3.4
 _COLUMNS = 3
+_SMALL_DPI, _COLOURS_OF_SMALL = 100, 64
 _MOST_LABELS = 8
 _MOST_ROWS, _LONG = 4, 8
 """More labels are in two columns, unless one has more letters."""
@@ -71,6 +76,17 @@ def draw_test(audited: Sequence[Audited], place: int) -> Figure | None:
             for axis in line[len(panels) :]:
                 axis.set_visible(False)
     return figure
+
+
+def save_small(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG file with few colours, as is enough for lines."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    with style():
+        figure.savefig(drawn, format="png", dpi=_SMALL_DPI)
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(_COLOURS_OF_SMALL).save(small, "png", optimize=True)
+    with atomic_write(path, "wb") as file:
+        file.write(small.getvalue())
 
 
 def _draw(axis: Axes, panel: Panel) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from openmm_innff.audit.checks import GROUPS
 from openmm_innff.audit.pages.content import (
     COLOURS,
+    LONGEST,
     Audited,
     by_group,
     threshold_text,
@@ -25,10 +26,6 @@ from openmm_innff.report.html import (
     tile,
     write_page,
 )
-
-_LONGEST = 40
-"""Rows of a table of details; the rest is in report.json."""
-
 
 def write_html(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) -> None:
     """Write the page.
@@ -103,6 +100,6 @@ def _test(audited: Sequence[Audited], place: int) -> Iterator[str]:
         if found.rows:
             if len(audited) > 1:
                 yield note(one.name)
-            yield table(found.head, found.rows[:_LONGEST])
+            yield table(found.head, found.rows[:LONGEST])
     remarks = {one.results[place].remark: None for one in audited if one.results[place].remark}
     yield note(" ".join([*remarks, f"Threshold {threshold_text(result)}: {result.source}."]))

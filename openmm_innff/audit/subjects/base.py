@@ -187,6 +187,10 @@ class Subject(ABC):
         evaluate = self.bind(structure, Options(precision="single"))
         return python_system(structure, evaluate), np.arange(len(structure))
 
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of atoms, elementary charges, shape (N,); None if it has none."""
+        return None
+
     def learned(self, structures: Sequence[Structure]) -> Learned | None:
         """Return the functions that were learned, and where structures use them.
 

@@ -57,6 +57,15 @@ class SystemSubject(Subject):
         system, order = self.make(structure)
         return copy.deepcopy(system), order
 
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of a NonbondedForce, see `Subject.charges`."""
+        system, order = self.make(structure)
+        for force in system.getForces():
+            if isinstance(force, openmm.NonbondedForce):
+                found = [force.getParticleParameters(i)[0]._value for i in range(len(order))]
+                return np.asarray(np.array(found)[np.argsort(order)]) if any(found) else None
+        return None
+
     def impulse(self, structure: Structure, step_fs: float) -> Array:
         """Force that dynamics applies, see `Subject.impulse`."""
         system, order = self.make(structure)
