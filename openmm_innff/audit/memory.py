@@ -1,5 +1,6 @@
 """Memory that something needs while it runs, as the kernel of Linux counts it."""
 
+import contextlib
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +39,8 @@ def peak_memory(work: Callable[[], object]) -> float | None:
 
 
 def _give_back() -> None:
-    try:
+    with contextlib.suppress(AttributeError, OSError):  # a C library without it
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        pass  # a C library without it
 
 
 def _field(name: str) -> float:

@@ -32,12 +32,10 @@ def seconds(bench: Bench) -> Measurement:
     value, error, factor = power_law(times)
     panel = _panel("Time of an evaluation", "time (ms)", times, value, factor)
     remark = (
-        f"Shortest of {REPEATS} evaluations at changing positions, in single precision where there "
-        f"is one."
+        f"Shortest of {2 * REPEATS} evaluations at changing positions, in single precision where "
+        f"there is one."
     )
-    return Measurement(
-        value, error, ("atoms", "ms", "µs per atom"), tuple(rows), (panel,), remark
-    )
+    return Measurement(value, error, ("atoms", "ms", "µs per atom"), tuple(rows), (panel,), remark)
 
 
 @check(

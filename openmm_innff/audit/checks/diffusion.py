@@ -105,8 +105,8 @@ def measure(bench: Bench) -> Measurement:
     if len(boxes) > 1:
         whole, slope = infinite_box(edges, found)
         viscosity = 1e3 * _VISCOSITY * size_correction(1.0) / slope.value
-        rows.append(("viscosity that the sizes show, mPa s",
-                     f"{viscosity:.2f} ± {abs(viscosity * slope.error / slope.value):.2f}"))  # fmt: skip
+        error = abs(viscosity * slope.error / slope.value)
+        rows.append(("viscosity that the sizes show, mPa s", f"{viscosity:.2f} ± {error:.2f}"))
         panels = (_panel(edges, found, whole, slope),)
     else:
         whole = Mean(found[0].value + size_correction(edges[0]), found[0].error)

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from openmm_innff.audit.result import NotApplicable
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.subjects import Evaluate, Options
 
-REPEATS = 7
+REPEATS = 5
+"""Evaluations in a row; there are two rows."""
 SMALLEST_FITTED = 100
 """Smaller systems are dominated by what each call costs, whatever its size."""
 _LONGEST_S = {"quick": 2.0, "default": 10.0, "full": 60.0}
@@ -36,7 +37,7 @@ class Size:
     atoms
         Their number.
     seconds
-        Shortest of `REPEATS` evaluations.
+        Of the shortest evaluation.
     memory
         By which resident memory grows at most while an evaluation is prepared and done, MB; None
         where that can't be told.
@@ -58,7 +59,7 @@ def sizes(bench: Bench) -> list[Size]:
 
 def _measure(bench: Bench) -> list[Size]:
     source = max(bench.structures, key=lambda s: (s.periodic, len(s)))
-    found: list[Size] = []
+    prepared: list[_Prepared] = []
     for doublings in range(20):
         structure = copies(source, doublings)
         reason = bench.subject.obstacle(structure) if doublings == 1 else ""
@@ -67,11 +68,45 @@ def _measure(bench: Bench) -> list[Size]:
         if len(structure) > _MOST_ATOMS:
             break
         began = time.perf_counter()
-        found.append(_one(bench, structure))
+        prepared.append(_prepare(bench, structure))
+        prepared[-1].run()
         next_s, limit = 2 * (time.perf_counter() - began), _LONGEST_S[bench.effort]
-        if next_s > limit * (1 if len(found) >= FEWEST_FITTED else _MUCH_LONGER):
+        if next_s > limit * (1 if len(prepared) >= FEWEST_FITTED else _MUCH_LONGER):
             break
-    return found
+    for one in prepared:  # once more: what else ran on the machine may be over
+        one.run()
+    return [Size(len(one.structure), min(one.times), one.memory, one.peak) for one in prepared]
+
+
+@dataclass
+class _Prepared:
+    """An evaluation that is ready to be timed."""
+
+    structure: Structure
+    evaluate: Evaluate
+    random: np.random.Generator
+    memory: float | None
+    peak: float
+    times: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Take the time of some evaluations."""
+        for _ in range(REPEATS):
+            moved = self.structure.rattled(self.random, 0.01).positions
+            began = time.perf_counter()
+            self.evaluate(moved, self.structure.cell)
+            self.times.append(time.perf_counter() - began)
+
+
+def _prepare(bench: Bench, structure: Structure) -> _Prepared:
+    made: list[Evaluate] = []
+
+    def work() -> None:
+        made.append(bench.bind(structure, Options(precision="single")))
+        made[0](structure.positions, structure.cell)
+
+    memory = peak_memory(work)
+    return _Prepared(structure, made[0], bench.random(), memory, _peak_mb())
 
 
 def copies(structure: Structure, doublings: int) -> Structure:
@@ -84,25 +119,6 @@ def copies(structure: Structure, doublings: int) -> Structure:
     grid = np.argwhere(np.ones(numbers)).astype(float)
     box = None if structure.cell is None else structure.cell * numbers[:, None]
     return structure.with_copies(grid @ cell, box, f"{structure.name}, {len(grid)} times")
-
-
-def _one(bench: Bench, structure: Structure) -> Size:
-    random = bench.random()
-    made: list[Evaluate] = []
-
-    def prepare() -> None:
-        made.append(bench.bind(structure, Options(precision="single")))
-        made[0](structure.positions, structure.cell)
-
-    memory = peak_memory(prepare)
-    times = []
-    for _ in range(REPEATS):
-        moved = structure.rattled(random, 0.01).positions
-        began = time.perf_counter()
-        made[0](moved, structure.cell)
-        times.append(time.perf_counter() - began)
-    # The shortest: what else runs on the machine makes the others longer.
-    return Size(len(structure), min(times), memory, _peak_mb())
 
 
 def power_law(found: dict[int, float]) -> tuple[float, float, float]:

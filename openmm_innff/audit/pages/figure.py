@@ -20,6 +20,8 @@ from openmm_innff.plotstyle import (
     REFERENCE,
     SLOW,
     TOTAL,
+    TRAINING,
+    VALIDATION,
     element_colour,
     new_figure,
     note,
@@ -34,7 +36,10 @@ _MOST_ROWS, _LONG = 4, 8
 """More labels are in two columns, unless one has more letters."""
 _MANY = 500
 """More points are drawn smaller, and let others shine through."""
-_COLOURS: Final = {"fast": FAST, "slow": SLOW, "total": TOTAL}
+_COLOURS: Final = {
+    "fast": FAST, "slow": SLOW, "total": TOTAL,
+    "often": SLOW, "seldom": TRAINING, "never": "#C8C8C8", "structures only": VALIDATION,
+}  # fmt: skip
 """Of curves that have these names; elements have their own."""
 _LINEAR_WITHIN = 0.5
 """Where an inverse hyperbolic sine turns from a straight line to a logarithm, in the axis' unit."""
@@ -84,7 +89,9 @@ def save_small(figure: Figure, path: Path) -> None:
     with style():
         figure.savefig(drawn, format="png", dpi=_SMALL_DPI)
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(_COLOURS_OF_SMALL).save(small, "png", optimize=True)
+        picture.convert("RGB").quantize(_COLOURS_OF_SMALL, Image.Quantize.FASTOCTREE).save(
+            small, "png", optimize=True
+        )
     with atomic_write(path, "wb") as file:
         file.write(small.getvalue())
 

@@ -27,6 +27,7 @@ from openmm_innff.report.html import (
     write_page,
 )
 
+
 def write_html(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) -> None:
     """Write the page.
 

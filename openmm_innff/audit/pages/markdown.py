@@ -43,9 +43,7 @@ def write_markdown(path: Path, audited: Sequence[Audited], lead: str, facts: Fac
         file.write(markdown(audited, lead, facts, images))
 
 
-def markdown(
-    audited: Sequence[Audited], lead: str, facts: Facts, images: Mapping[str, str]
-) -> str:
+def markdown(audited: Sequence[Audited], lead: str, facts: Facts, images: Mapping[str, str]) -> str:
     """Return the report as Markdown.
 
     Parameters

@@ -6,8 +6,10 @@ from openmm_innff.audit.subjects.base import (
     EvaluationError,
     Learned,
     LearnedFunction,
+    NodeUse,
     Options,
     Subject,
+    Term,
 )
 from openmm_innff.audit.subjects.names import KINDS, open_subject
 
@@ -18,7 +20,9 @@ __all__ = [
     "EvaluationError",
     "Learned",
     "LearnedFunction",
+    "NodeUse",
     "Options",
     "Subject",
+    "Term",
     "open_subject",
 ]

@@ -102,6 +102,38 @@ class Learned:
     terms: Mapping[str, Array]
 
 
+@dataclass(frozen=True, eq=False)
+class NodeUse:
+    """How often nodes of interpolants are used.
+
+    Parameters
+    ----------
+    title
+        Which interpolants these are.
+    x_label
+        Of their variable, with its unit.
+    functions
+        Names of the interpolants.
+    nodes
+        Where their nodes are, shape (n,).
+    counts
+        Evaluations in which a node takes part, shape (functions, n).
+    """
+
+    title: str
+    x_label: str
+    functions: tuple[str, ...]
+    nodes: Array
+    counts: Array
+
+
+class Term(NamedTuple):
+    """A term of the energy: that of each atom in eV, shape (N,), and forces in eV/angstrom."""
+
+    energies: Array
+    forces: Array
+
+
 class Subject(ABC):
     """A potential under audit.
 
@@ -197,6 +229,17 @@ class Subject(ABC):
         None if it is not made of functions of one variable.
         """
         return None
+
+    def node_use(self, structures: Sequence[Structure]) -> Sequence[NodeUse]:
+        """Return how often structures use the nodes that functions were interpolated from.
+
+        Nothing if it is not made of interpolants.
+        """
+        return ()
+
+    def terms(self, structure: Structure) -> Mapping[str, Term]:
+        """Return the terms whose sum the energy is, but for a constant; nothing if not known."""
+        return {}
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return names and values for the report."""

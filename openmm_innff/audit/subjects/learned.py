@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.subjects.base import Learned, LearnedFunction
-from openmm_innff.neighbors import find_pairs
+from openmm_innff.audit.subjects.terms import inputs_of
 from openmm_innff.nn.bsplines import bspline_weights
 from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.nn.interpolant import interpolate, soft_clip
@@ -48,16 +47,18 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
             continue
         component = copy.deepcopy(component).double().eval().requires_grad_(False)
         functions += _radial(component, potential.elements, part)
-        layers = [component.readout, *(readout for _, readout in component.deeper())]
-        inputs: list[list[list[Tensor]]] = [[[] for _ in potential.elements] for _ in layers]
+        names = layer_names(component, part)
+        inputs: list[list[list[Tensor]]] = [[[] for _ in potential.elements] for _ in names]
         for structure in structures:
-            for layer, found in enumerate(_inputs(component, potential, structure, layers)):
+            for layer, (readout, found) in enumerate(
+                projections_of(component, potential, structure)
+            ):
                 for species, values in enumerate(found):
                     inputs[layer][species].append(values)
-                    outside[structure.name][0] += int((values.abs() > layers[layer].bound).sum())
+                    outside[structure.name][0] += int((values.abs() > readout.bound).sum())
                     outside[structure.name][1] += values.numel()
-        for layer, readout in enumerate(layers):
-            name = part if len(layers) == 1 else f"{part}, layer {layer + 1}"
+        readouts = [component.readout, *(readout for _, readout in component.deeper())]
+        for layer, (name, readout) in enumerate(zip(names, readouts, strict=True)):
             for species, symbol in enumerate(potential.elements):
                 used = torch.cat(inputs[layer][species])
                 if len(used):
@@ -110,36 +111,27 @@ def _radial(component: Component, elements: Sequence[str], part: str) -> list[Le
     return found
 
 
-def _inputs(
-    component: Component, potential: Potential, structure: Structure, layers: Sequence[Readout]
-) -> list[list[Tensor]]:
-    """Return projections that the interpolants get: of each layer and species, shape (n, P)."""
-    species = potential.species_index(structure.numbers)
-    order = torch.argsort(species, stable=True)
+def layer_names(component: Component, part: str) -> list[str]:
+    """Return what the readouts of a component are called."""
+    layers = 1 + len(component.deeper())
+    return [part] if layers == 1 else [f"{part}, layer {layer + 1}" for layer in range(layers)]
+
+
+def projections_of(
+    component: Component, potential: Potential, structure: Structure
+) -> list[tuple[Readout, list[Tensor]]]:
+    """Return each readout and what its interpolants get: of each species, shape (n, P)."""
+    order = torch.argsort(potential.species_index(structure.numbers), stable=True)
     positions = torch.tensor(structure.positions)[order]
-    box = torch.zeros(3, 3, dtype=torch.float64)
-    if structure.cell is not None:
-        box = torch.tensor(structure.cell)
-    pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
-    counts = torch.bincount(species, minlength=len(potential.elements)).tolist()
-    seen: list[list[Tensor]] = []
-
-    def keep(readout: Any, arguments: tuple[Tensor, list[int]]) -> None:
-        normalised = readout.normalised(*arguments).split(counts)
-        seen.append(
-            [
-                part @ readout.projection[z] * readout.input_factor + readout.bias[z]
-                for z, part in enumerate(normalised)
-            ]
-        )
-
-    hooks = [readout.register_forward_pre_hook(keep) for readout in layers]
-    try:
-        component(positions, pairs, species[order], counts)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
+    _, kept = inputs_of(component, potential, structure, positions)
+    found = []
+    for readout, invariants, counts, _ in kept:
+        normalised = readout.normalised(invariants, counts).split(counts)
+        found.append((readout, [
+            part @ readout.projection[z] * readout.input_factor + readout.bias[z]
+            for z, part in enumerate(normalised)
+        ]))  # fmt: skip
+    return found
 
 
 def _interpolants(
