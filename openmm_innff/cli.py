@@ -59,10 +59,14 @@ def _explain(error: Exception) -> str:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from openmm_innff.training import load_config, train
+    from openmm_innff.training import load_config, train, train_sizes
 
     out = arguments.out or Path("runs") / arguments.config.stem
-    train(load_config(arguments.config), out, resume=arguments.resume)
+    config = load_config(arguments.config)
+    if arguments.sizes:
+        train_sizes(config, arguments.sizes, out, resume=arguments.resume)
+    else:
+        train(config, out, resume=arguments.resume)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -176,6 +180,8 @@ def _parser() -> argparse.ArgumentParser:
         "innff train config.toml --out runs/water",
     )
     train.add_argument("config", type=Path, metavar="CONFIG.toml", help="what to train, on what")
+    sizes = train.add_argument("--sizes", type=_positive(int), nargs="+", metavar="N")
+    sizes.help = "a learning curve: a model for each of these numbers of training frames"
     _out(train, "runs/CONFIG")
     _resume(train)
 

@@ -87,5 +87,5 @@ def _map(data: NodeUse, structures: Array) -> Panel:
         for name, chosen in kinds.items()
         if chosen.any()
     )
-    room = (0.0, 1.3 * len(data.functions))  # for the legend
+    room = (0.0, 1.45 * len(data.functions))  # for the legend
     return Panel(data.title, data.x_label, "interpolant", curves, y_range=room)

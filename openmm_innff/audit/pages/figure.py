@@ -89,9 +89,8 @@ def save_small(figure: Figure, path: Path) -> None:
     with style():
         figure.savefig(drawn, format="png", dpi=_SMALL_DPI)
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(_COLOURS_OF_SMALL, Image.Quantize.FASTOCTREE).save(
-            small, "png", optimize=True
-        )
+        few = picture.convert("RGB").quantize(_COLOURS_OF_SMALL, Image.Quantize.FASTOCTREE)
+    few.save(small, "png", optimize=True)
     with atomic_write(path, "wb") as file:
         file.write(small.getvalue())
 

@@ -153,6 +153,8 @@ class Subject(ABC):
         Codes that should give the same numbers.
     needs_bonds
         Whether it knows molecules by their bonds, so that they must not be torn apart.
+    training_frames
+        How many frames it was trained on; None: not known.
     """
 
     name: str
@@ -163,6 +165,7 @@ class Subject(ABC):
     precisions: tuple[Precision, ...] = ("double",)
     backends: tuple[str, ...] = ()
     needs_bonds: bool = False
+    training_frames: int | None = None
 
     @abstractmethod
     def bind(self, structure: Structure, options: Options = Options()) -> Evaluate:

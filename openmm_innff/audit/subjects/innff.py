@@ -55,6 +55,8 @@ class InnffSubject(Subject):
         self.model, self.name = model, model.card.name
         self.elements = model.potential.elements
         self.cutoffs = {part: model.potential.cutoff(part) for part in self.parts}
+        frames = model.card.training.get("frames")
+        self.training_frames = None if frames is None else int(frames)
         self.needs_bonds = model.potential.needs_bonds()
         names = ["torch", *(["compiled"] if library() is not None else [])]
         names += [name for name, key in _OPENMM.items() if key == "python" or not torch_obstacle()]
