@@ -14,7 +14,7 @@ _SEEN_MB = 0.5
 
 
 @check(
-    "cost",
+    "time",
     "cost",
     question="Does the time of an evaluation grow in proportion to the number of atoms?",
     unit="",
@@ -44,7 +44,7 @@ def seconds(bench: Bench) -> Measurement:
     question="Does the memory of an evaluation grow in proportion to the number of atoms?",
     unit="",
     threshold=1.2,
-    source="chosen: linear scaling, as for `cost`",
+    source="chosen: linear scaling, as for `time`",
 )
 def memory(bench: Bench) -> Measurement:
     """Watch the resident memory of the process; the value is the exponent of its growth.
