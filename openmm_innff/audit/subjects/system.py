@@ -4,6 +4,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
@@ -186,7 +187,7 @@ class OpenMMMLSubject(SystemSubject):
 
     kind = "OpenMM-ML potential"
 
-    def __init__(self, name: str, options: Mapping[str, str]) -> None:
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         try:
             from openmmml import MLPotential
         except ImportError as error:
