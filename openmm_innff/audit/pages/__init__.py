@@ -9,7 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from openmm_innff.audit.pages.content import Audited, value_text, verdict_text
+from openmm_innff.audit.pages.content import Audited, number_text, value_text, verdict_text
 from openmm_innff.audit.pages.html import write_html
 from openmm_innff.audit.pages.markdown import write_markdown
 from openmm_innff.files import atomic_write
@@ -72,7 +72,7 @@ def print_table(console: Console, audited: Sequence[Audited], out: Path) -> None
         for result in one.results:
             colour = _COLOURS[result.verdict]
             verdict = f"[{colour}]{_SHORT.get(result.verdict, verdict_text(result))}[/{colour}]"
-            limit, seconds = f"{result.threshold:.2g}", f"{result.seconds:.0f}"
+            limit, seconds = number_text(result.threshold), f"{result.seconds:.0f}"
             table.add_row(result.name, verdict, value_text(result), limit, seconds)
         console.print(table)
         counts = [f"{one.count(v)} {v}" for v in _COLOURS if one.count(v)]

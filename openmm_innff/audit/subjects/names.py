@@ -36,7 +36,7 @@ def open_subject(name: str) -> Subject:
         if kind == "ase":
             from openmm_innff.audit.subjects.calculator import CalculatorSubject, make_calculator
 
-            label = ", ".join([words[0], *(str(value) for value in options.values())])
+            label = ", ".join([words[0], *(v for v in options.values() if isinstance(v, str))])
             return CalculatorSubject(make_calculator(words[0], options), label)
         from openmm_innff.audit.subjects.system import ForceFieldSubject, OpenMMMLSubject
 
