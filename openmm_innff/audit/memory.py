@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def peak_memory(work: Callable[[], object]) -> float | None:
 
 
 def _give_back() -> None:
+    gc.collect()  # what Python would free meanwhile
     with contextlib.suppress(AttributeError, OSError):  # a C library without it
         ctypes.CDLL(None).malloc_trim(0)
 

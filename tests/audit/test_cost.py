@@ -1,11 +1,15 @@
 """Time and memory against the number of atoms."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks import find_checks
 from openmm_innff.audit.checks.sizes import Size, power_law
+from openmm_innff.audit.clock import own_time
 from openmm_innff.audit.memory import peak_memory
 from openmm_innff.audit.result import NotApplicable
 from openmm_innff.audit.structures import liquid_water, water_dimer
@@ -65,3 +69,19 @@ def test_what_each_evaluation_needs_anyway_is_not_fitted(monkeypatch: pytest.Mon
     )
     with pytest.raises(NotApplicable, match="operating system"):
         check.measure(Bench(open_subject("water-pbe0"), (water_dimer(),)))
+
+
+def test_the_clock_runs_with_work_and_with_waiting_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, on_the_wall = own_time(), time.perf_counter()
+    time.sleep(0.05)
+    assert 0.04 < own_time() - began <= time.perf_counter() - on_the_wall + 1e-3
+    waited = [0.0, 3.0]
+    monkeypatch.setattr("openmm_innff.audit.clock._waited", lambda: waited.pop(0))
+    assert own_time() - own_time() == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_system_that_does_not_tell_has_the_time_on_the_wall(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("openmm_innff.audit.clock._STATISTICS", tmp_path / "none")
+    assert own_time() == pytest.approx(time.perf_counter(), abs=0.1)

@@ -33,7 +33,7 @@ def seconds(bench: Bench) -> Measurement:
     panel = _panel("Time of an evaluation", "time (ms)", times, value, factor)
     remark = (
         f"Shortest of {2 * REPEATS} evaluations at changing positions, in single precision where "
-        f"there is one."
+        f"there is one; without what the process waited for a core, where the system tells."
     )
     return Measurement(value, error, ("atoms", "ms", "µs per atom"), tuple(rows), (panel,), remark)
 

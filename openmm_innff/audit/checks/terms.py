@@ -13,6 +13,8 @@ from openmm_innff.audit.subjects import Term
 
 _LEAST_SHOWN = 1e-4
 """Of a logarithmic axis, eV/angstrom."""
+_ROOM = 0.12
+"""For a line of the legend."""
 
 
 @check(
@@ -65,4 +67,4 @@ def _panel(part: str, terms: Mapping[str, Term]) -> Panel:
             share = (np.arange(len(sizes)) + 1) / len(sizes)
             curves.append(Curve.of(label, np.maximum(sizes, _LEAST_SHOWN), share))
     return Panel(f"Forces by term, {part}", "force (eV/Å)", "share of atoms with less",
-                 tuple(curves), x_log=True)  # fmt: skip
+                 tuple(curves), x_log=True, y_range=(0.0, 1.0 + _ROOM * len(curves)))  # fmt: skip

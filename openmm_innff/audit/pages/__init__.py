@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from openmm_innff.audit.pages.content import Audited, number_text, value_text, verdict_text
+from openmm_innff.audit.pages.figure import draw_test
 from openmm_innff.audit.pages.html import write_html
 from openmm_innff.audit.pages.markdown import write_markdown
 from openmm_innff.files import atomic_write
+from openmm_innff.report.html import png
 from openmm_innff.simulation.machine import prepare_machine
 
 __all__ = ["Audited", "print_table", "write_reports"]
@@ -56,9 +58,13 @@ def write_reports(
     }
     with atomic_write(out / "report.json") as file:
         json.dump(content, file, indent=1, allow_nan=False)
-    for path in (out / "report.md", *([] if copy is None else [copy])):
-        write_markdown(path, audited, lead, facts)
-    write_html(out / "report.html", audited, lead, facts)
+    drawn = {
+        result.name: draw_test(audited, place) for place, result in enumerate(audited[0].results)
+    }
+    figures = {name: png(figure) for name, figure in drawn.items() if figure is not None}
+    paths = [out / "report.md", *([] if copy is None else [copy])]
+    write_markdown(paths, audited, lead, facts, figures)
+    write_html(out / "report.html", audited, lead, facts, figures)
 
 
 def print_table(console: Console, audited: Sequence[Audited], out: Path) -> None:
@@ -67,7 +73,7 @@ def print_table(console: Console, audited: Sequence[Audited], out: Path) -> None
         table = Table(
             title=one.name, title_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0)
         )
-        for heading in ("test", "verdict", "value", "at most", "s"):
+        for heading in ("test", "verdict", "value", "limit", "s"):
             table.add_column(heading, no_wrap=True)
         for result in one.results:
             colour = _COLOURS[result.verdict]

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -13,7 +12,6 @@ from PIL import Image  # matplotlib needs it too
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.result import Curve, Panel
 from openmm_innff.elements import SYMBOLS
-from openmm_innff.files import atomic_write
 from openmm_innff.plotstyle import (
     CYCLE,
     FAST,
@@ -30,7 +28,7 @@ from openmm_innff.plotstyle import (
 
 _WIDTH, _HEIGHT = 9.0, 3.4
 _COLUMNS = 3
-_SMALL_DPI, _COLOURS_OF_SMALL = 100, 64
+_SMALLER, _COLOURS_OF_SMALLER, _OCTREE = 2 / 3, 64, Image.Quantize.FASTOCTREE
 _MOST_LABELS = 8
 _MOST_ROWS, _LONG = 4, 8
 """More labels are in two columns, unless one has more letters."""
@@ -83,16 +81,14 @@ def draw_test(audited: Sequence[Audited], place: int) -> Figure | None:
     return figure
 
 
-def save_small(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG file with few colours, as is enough for lines."""
-    drawn, small = io.BytesIO(), io.BytesIO()
-    with style():
-        figure.savefig(drawn, format="png", dpi=_SMALL_DPI)
-    with Image.open(drawn) as picture:
-        few = picture.convert("RGB").quantize(_COLOURS_OF_SMALL, Image.Quantize.FASTOCTREE)
+def smaller(content: bytes) -> bytes:
+    """Return a PNG file of a figure with fewer points and colours, as is enough for lines."""
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as drawn:
+        size = (round(_SMALLER * drawn.width), round(_SMALLER * drawn.height))
+        few = drawn.convert("RGB").resize(size).quantize(_COLOURS_OF_SMALLER, _OCTREE)
     few.save(small, "png", optimize=True)
-    with atomic_write(path, "wb") as file:
-        file.write(small.getvalue())
+    return small.getvalue()
 
 
 def _draw(axis: Axes, panel: Panel) -> None:

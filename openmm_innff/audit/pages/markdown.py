@@ -12,35 +12,42 @@ from openmm_innff.audit.pages.content import (
     value_text,
     verdict_text,
 )
-from openmm_innff.audit.pages.figure import draw_test, save_small
+from openmm_innff.audit.pages.figure import smaller
 from openmm_innff.files import atomic_write, make_folder
 from openmm_innff.report.html import Facts
 
 
-def write_markdown(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) -> None:
+def write_markdown(
+    paths: Sequence[Path],
+    audited: Sequence[Audited],
+    lead: str,
+    facts: Facts,
+    figures: Mapping[str, bytes],
+) -> None:
     """Write the report as Markdown, its figures into the folder ``images`` beside it.
 
     Parameters
     ----------
-    path
-        Markdown file. Figures are ``images/NAME/TEST.png``, NAME that of the file.
+    paths
+        Markdown files, one or more. Figures are ``images/NAME/TEST.png``, NAME that of the file.
     audited
         Potentials and their results; the first is the one in question.
     lead
         A sentence below the title.
     facts
         About the audit and the machine.
+    figures
+        PNG files of tests.
     """
-    make_folder(path.parent)
-    folder, images = Path("images") / path.stem, {}
-    for place, result in enumerate(audited[0].results):
-        figure = draw_test(audited, place)
-        if figure is not None:
-            images[result.name] = (folder / f"{result.name}.png").as_posix()
-            make_folder(path.parent / folder)
-            save_small(figure, path.parent / folder / f"{result.name}.png")
-    with atomic_write(path) as file:
-        file.write(markdown(audited, lead, facts, images))
+    small = {name: smaller(content) for name, content in figures.items()}
+    for path in paths:
+        folder, images = make_folder(path.parent / "images" / path.stem), {}
+        for name, content in small.items():
+            with atomic_write(folder / f"{name}.png", "wb") as file:
+                file.write(content)
+            images[name] = f"images/{path.stem}/{name}.png"
+        with atomic_write(path) as file:
+            file.write(markdown(audited, lead, facts, images))
 
 
 def markdown(audited: Sequence[Audited], lead: str, facts: Facts, images: Mapping[str, str]) -> str:
