@@ -13,7 +13,10 @@ def own_time() -> float:
     Waiting for other things, such as a GPU or other threads, counts. Where the kernel keeps no such
     statistics, it is the time on the wall.
     """
-    return time.perf_counter() - _waited()
+    while True:
+        before, now, after = _waited(), time.perf_counter(), _waited()
+        if before == after:  # else the core was taken away between the two readings
+            return now - before
 
 
 def _waited() -> float:

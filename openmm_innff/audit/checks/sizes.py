@@ -18,7 +18,7 @@ REPEATS = 5
 """Evaluations in a row; there are two rows."""
 SMALLEST_FITTED = 100
 """Smaller systems are dominated by what each call costs, whatever its size."""
-_LONGEST_S = {"quick": 2.0, "default": 10.0, "full": 60.0}
+_LONGEST_S = {"quick": 1.0, "default": 10.0, "full": 60.0}
 """If the next size is expected to take longer, this one is the last; preparing it counts."""
 _LOOKS = 2
 """At the memory; the larger one counts, since free memory of the process may be used unseen."""
