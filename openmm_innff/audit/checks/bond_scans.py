@@ -64,8 +64,8 @@ def smoothness(bench: Bench) -> Measurement:
         reached = (energies - energies.min() < _REACHED)[inner]
         most = int(np.argmax(np.abs(rest)))
         within = np.abs(rest[reached]).max() if reached.any() else 0.0
-        rows.append((scan.label, f"{values[-1]:.2g}", f"{1000 * np.abs(rest[most]):.2g}",
-                     f"{grid[inner][most]:.2f} Å", f"{1000 * within:.2g}"))  # fmt: skip
+        rows.append((scan.label, f"{values[-1]:.2g}", f"{1000 * np.abs(rest[most]):.3g}",
+                     f"{grid[inner][most]:.2f} Å", f"{1000 * within:.3g}"))  # fmt: skip
         curves.append(Curve.of(scan.label, grid, forces))
         rests.append(Curve.of(scan.label, grid[inner], 1000 * rest))
     panels = (
