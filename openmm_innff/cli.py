@@ -60,12 +60,15 @@ def _explain(error: Exception) -> str:
 
 def _train(arguments: argparse.Namespace) -> None:
     from openmm_innff.model import load_model
-    from openmm_innff.training import load_config, train
+    from openmm_innff.training import load_config, train, train_sizes
 
     out = arguments.out or Path("runs") / arguments.config.stem
     base = None if arguments.base is None else load_model(arguments.base)
     config = load_config(arguments.config, base.potential.config if base else None)
-    train(config, out, resume=arguments.resume, base=base)
+    if arguments.sizes:
+        train_sizes(config, arguments.sizes, out, resume=arguments.resume, base=base)
+    else:
+        train(config, out, resume=arguments.resume, base=base)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -190,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
         "go on from this model (name or file), with other data; the file then has no fast and slow"
     )
     train.add_argument("--from", dest="base", metavar="MODEL", help=base)
+    sizes = train.add_argument("--sizes", type=_positive(int), nargs="+", metavar="N")
+    sizes.help = "a learning curve: a model for each of these numbers of training frames"
     _out(train, "runs/CONFIG")
     _resume(train)
 

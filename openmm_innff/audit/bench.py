@@ -46,6 +46,8 @@ class Bench:
         Each test has random numbers of its own, which depend on these alone.
     frames
         Reference data, if the user gave any.
+    series
+        Models of the same kind that were trained on fewer or more data.
     recordings
         Runs of this subject, which its tests share.
     tick
@@ -58,6 +60,7 @@ class Bench:
     seed: int = 1
     name: str = ""
     frames: tuple[Labelled, ...] = ()
+    series: tuple[Subject, ...] = ()
     tick: Callable[[], None] = _go_on
     recordings: Recordings = field(default_factory=Recordings)
 

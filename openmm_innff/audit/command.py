@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmm_innff.errors import ConfigError
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -33,11 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="reference data, extended XYZ")
     parser.add_argument(
+        "--learning-curve", type=Path, metavar="DIR", help="what innff train --sizes left behind"
+    )
+    parser.add_argument(
         "--structure", type=Path, nargs="+", default=[], metavar="FILE", help="instead of our own"
     )
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--quick", action="store_true", help="less thorough")
     effort.add_argument("--full", action="store_true", help="more thorough")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="copy of report.md, figures in images/ beside"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (1)")
 
 
@@ -60,7 +68,19 @@ def run(arguments: argparse.Namespace, frames: Sequence[Labelled]) -> None:
         seed=arguments.seed,
         structures=tuple(arguments.structure),
         frames=tuple(frames),
+        series=_models_in(arguments.learning_curve),
     )
     name = Path(arguments.model).stem if Path(arguments.model).exists() else arguments.model
     out = arguments.out or Path("runs") / f"audit-{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}"
-    run_suite(config, [arguments.model, *arguments.against], out, resume=arguments.resume)
+    names = [arguments.model, *arguments.against]
+    run_suite(config, names, out, resume=arguments.resume, markdown=arguments.markdown)
+
+
+def _models_in(folder: Path | None) -> tuple[Path, ...]:
+    """Return the model files in the folders of a folder."""
+    if folder is None:
+        return ()
+    found = tuple(sorted(folder.glob("*/*.innff")))
+    if not found:
+        raise ConfigError(f"learning-curve: wanted models in folders of {folder}, found none")
+    return found

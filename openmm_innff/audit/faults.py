@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import openmm
@@ -49,6 +50,10 @@ class Faulty(Subject):
         """Force that dynamics applies, with the fault."""
         applied = Evaluation(0.0, self.inner.impulse(structure, step_fs))
         return self.spoil(applied, structure, structure.cell).forces
+
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of the sound one."""
+        return self.inner.charges(structure)
 
     def learned(self, structures: Sequence[Structure]) -> Learned | None:
         """Return the functions of the sound one."""
@@ -139,6 +144,52 @@ class Anisotropic(PairFault):
         gradients = -0.05 * (x2 * 8 * rest**3 / self.reach**2)[:, None] * vectors
         gradients[:, 0] += 0.1 * vectors[:, 0] * rest**4
         return 0.05 * x2 * rest**4, gradients
+
+
+class Mixed(Faulty):
+    """Parts that have the same sum, but bonds that vibrate in the slow one."""
+
+    fault = "parts mixed"
+    share = 0.3
+    """Of the first part, which the last one has."""
+
+    def bind(self, structure: Structure, options: Options = Options()) -> Evaluate:  # noqa: B008
+        """Return the function that evaluates these atoms, the first part shared with the last."""
+        if options.part not in (self.parts[0], self.parts[-1]):
+            return self.inner.bind(structure, options)
+        first, last = (
+            self.inner.bind(structure, replace(options, part=part))
+            for part in (self.parts[0], self.parts[-1])
+        )
+
+        def mixed(positions: Array, cell: Array | None) -> Evaluation:
+            fast, slow = first(positions, cell), last(positions, cell)
+            if options.part == self.parts[0]:
+                kept = 1.0 - self.share
+                return Evaluation(kept * fast.energy, kept * fast.forces)
+            return Evaluation(
+                slow.energy + self.share * fast.energy, slow.forces + self.share * fast.forces
+            )
+
+        return mixed
+
+
+class Stiff(PairFault):
+    """Bonds of hydrogen to oxygen that are held by a spring besides."""
+
+    fault, reach = "stiff bonds", 1.4
+    length = 0.97
+
+    def pairs(
+        self, structure: Structure, first: Sequence[int], second: Sequence[int], vectors: Array
+    ) -> tuple[Array, Array]:
+        """Return 150 eV/angstrom^2 (r - 0.97 angstrom)^2 (1 - q^2)^3 for oxygen and hydrogen."""
+        r = np.linalg.norm(vectors, axis=1)
+        rest, stretch = 1.0 - (r / self.reach) ** 2, r - self.length
+        mixed = structure.numbers[first] != structure.numbers[second]
+        slope = 2 * stretch * rest**3 - stretch**2 * 6 * rest**2 * r / self.reach**2
+        along = np.where(mixed, 150.0 * slope / r, 0.0)
+        return np.where(mixed, 150.0 * stretch**2 * rest**3, 0.0), along[:, None] * vectors
 
 
 class Unintegrated(InnffSubject):

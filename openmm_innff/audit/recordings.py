@@ -71,19 +71,32 @@ class Recordings:
         return run.whole(segments)
 
     def _kept(self, name: str, make: Callable[[], Segment]) -> Segment:
+        try:
+            return _segment(self.keep(name, lambda: _arrays(make())))
+        except KeyError as error:
+            raise ConfigError(f"{name}: wanted a part of a run, found none: {error}") from error
+
+    def keep(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return arrays that are on disk under a name, or make and write them.
+
+        Raises
+        ------
+        ConfigError
+            If the file holds something else.
+        """
         if self._folder is None:
             return make()
         file = self._folder / f"{name}.npz"
         if not file.is_file():
-            segment = make()
+            arrays = make()
             make_folder(self._folder)
             with atomic_write(file, "wb") as stream:
-                np.savez(stream, **_arrays(segment))
-            return segment
+                np.savez(stream, **arrays)
+            return arrays
         try:
             with np.load(file) as kept:
-                return _segment({key: kept[key] for key in kept.files})
-        except (ValueError, KeyError, OSError) as error:
+                return {key: kept[key] for key in kept.files}
+        except (ValueError, OSError) as error:
             raise ConfigError(f"{file}: wanted a part of a run, found none: {error}") from error
 
 

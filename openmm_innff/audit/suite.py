@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,8 @@ class SuiteConfig:
         Files; empty: the default structures of each subject.
     frames
         Reference data for the tests of accuracy.
+    series
+        Files of models that were trained as the first one was, on several numbers of frames.
     """
 
     tests: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class SuiteConfig:
     seed: int = 1
     structures: tuple[Path, ...] = ()
     frames: tuple[Labelled, ...] = ()
+    series: tuple[Path, ...] = ()
 
 
 def run_suite(
@@ -56,6 +59,7 @@ def run_suite(
     out: Path,
     *,
     resume: bool = False,
+    markdown: Path | None = None,
     console: Console | None = None,
 ) -> list[Audited]:
     """Audit potentials and write ``report.html``, ``report.md`` and ``report.json``.
@@ -70,6 +74,8 @@ def run_suite(
         Folder for results.
     resume
         Whether to keep finished tests in the folder.
+    markdown
+        Where to write the Markdown besides, its figures beside it; None: nowhere.
     console
         Where to show progress.
 
@@ -89,11 +95,13 @@ def run_suite(
             one.name = f"{one.name} ({name})"
     make_folder(out)
     audited = []
+    series = _open_series(config.series)
     with Ticker(console, len(subjects) * len(checks)) as ticker:
         for name, subject in zip(names, subjects, strict=True):
             folder = out / "results" / re.sub(r"[^\w.-]+", "_", name)
-            audited.append(audit_subject(config, subject, checks, folder, ticker, resume))
-    write_reports(out, audited, config.effort, config.seed)
+            audited.append(audit_subject(config, subject, checks, folder, ticker, resume, series))
+            config, series = replace(config, series=()), ()  # that of the first alone
+    write_reports(out, audited, config.effort, config.seed, markdown)
     print_table(console, audited, out)
     return audited
 
@@ -105,6 +113,7 @@ def audit_subject(
     folder: Path,
     ticker: Ticker,
     resume: bool = False,
+    series: tuple[Subject, ...] = (),
 ) -> Audited:
     """Run tests on one potential; finished ones are kept in a folder.
 
@@ -122,6 +131,8 @@ def audit_subject(
         Shows progress.
     resume
         Whether to keep what is there.
+    series
+        The models of the configuration's series.
     """
     if config.structures:
         structures = read_structures(config.structures, subject)
@@ -135,7 +146,7 @@ def audit_subject(
             if result is None:
                 bench = Bench(
                     subject, structures, config.effort, config.seed, check.name, config.frames,
-                    ticker.tick, recordings,
+                    series, ticker.tick, recordings,
                 )  # fmt: skip
                 result = run_check(check, bench)
                 store.keep(result)
@@ -181,6 +192,19 @@ def run_check(check: Check, bench: Bench) -> Result:
     )
 
 
+def _open_series(paths: Sequence[Path]) -> tuple[Subject, ...]:
+    """Open the models of a learning curve, which must say what they were trained on."""
+    series = tuple(open_subject(str(path)) for path in paths)
+    for path, subject in zip(paths, series, strict=True):
+        if subject.training_frames is None:
+            raise ConfigError(f"learning curve: {path} doesn't say what it was trained on")
+    return series
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def _settings(
     config: SuiteConfig, subject: Subject, structures: Sequence[Structure]
 ) -> dict[str, str | int]:
@@ -196,6 +220,7 @@ def _settings(
         "energies": ", ".join(f"{energy:.4f}" for energy in energies),
         "structures": digest.hexdigest(),
         "data": frames.hexdigest() if config.frames else "none",
+        "learning curve": "".join(_digest(path) for path in config.series) or "none",
         "effort": config.effort,
         "seed": config.seed,
     }

@@ -44,10 +44,20 @@ def write_page(
 
 def image(figure: Figure, description: str) -> str:
     """Embed a figure; the description is for those who can't see it."""
+    return picture(png(figure), description)
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file."""
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="png", dpi=DPI)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def picture(content: bytes, description: str) -> str:
+    """Embed a PNG file; the description is for those who can't see it."""
+    data = base64.b64encode(content).decode("ascii")
     return f'<img src="data:image/png;base64,{data}" alt="{escape(description)}">'
 
 

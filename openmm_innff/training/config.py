@@ -24,11 +24,15 @@ class DataConfig:
         A file, or a fraction of the training file that is held out.
     isolated_atoms : str
         File with single atoms for the reference energies; empty: least squares.
+    frames : int
+        Training frames that are used, chosen at random by the seed: fewer are among those of more.
+        0: all.
     """
 
     train: str
     validation: str | float = 0.1
     isolated_atoms: str = ""
+    frames: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 from ase.data import atomic_masses
 from rich.console import Console
@@ -90,13 +91,25 @@ def train(
     except KeyboardInterrupt:
         save_checkpoint(checkpoint, trainer, fingerprint)
         console.print(
-            f"stopped; all is saved. To go on, repeat the command with --out {folder} --resume"
+            f"stopped; all is saved in {folder}. To go on, repeat the command with --resume"
         )
         raise
     return _finish(trainer, config, training, validation, folder, console, base)
 
 
 def _read(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
+    training, validation = read_training_data(config)
+    wanted = config.data.frames
+    if not 0 <= wanted <= len(training):
+        raise DataError(f"data.frames: wanted 0 to {len(training)}, found {wanted}")
+    if wanted:
+        order = np.random.default_rng(config.optimizer.seed).permutation(len(training))
+        training = training.select(np.sort(order[:wanted]))
+    return training, validation
+
+
+def read_training_data(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
+    """Return all training frames and the validation frames."""
     frames = read_frames(config.data.train)
     if isinstance(config.data.validation, str):
         validation = read_frames(config.data.validation)

@@ -8,7 +8,14 @@ import pytest
 
 from openmm_innff.analysis import RadialDistribution
 from openmm_innff.audit.bench import Bench
-from openmm_innff.audit.checks import diffusion, find_checks, force_path, heat_capacity, pressure
+from openmm_innff.audit.checks import (
+    diffusion,
+    find_checks,
+    force_path,
+    heat_capacity,
+    pressure,
+    temperature,
+)
 from openmm_innff.audit.checks.geometry import liquid_water_of, nearest
 from openmm_innff.audit.checks.hydrogen_bonds import count
 from openmm_innff.audit.checks.rdf import first_maximum, same_pair
@@ -18,10 +25,16 @@ from openmm_innff.audit.recording import Plan
 from openmm_innff.audit.recordings import Recordings
 from openmm_innff.audit.result import NotApplicable, Result
 from openmm_innff.audit.structure import Array, Structure
-from openmm_innff.audit.structures import default_structures, molecule, water_dimer
+from openmm_innff.audit.structures import (
+    default_structures,
+    liquid_water,
+    molecule,
+    water_dimer,
+)
 from openmm_innff.audit.subjects import Evaluate, Evaluation, Options, Subject, open_subject
 from openmm_innff.audit.suite import run_check
 from openmm_innff.errors import ConfigError
+from openmm_innff.statistics import Mean
 from openmm_innff.units import KB_EV_PER_K
 
 SHORT = Plan(rest_ps=0.1, length_ps=0.2, friction=10.0, seed=1)
@@ -175,6 +188,74 @@ def test_numbers_of_experiment_and_corrections() -> None:
     assert diffusion.size_correction(12.44) == pytest.approx(0.587, abs=0.003)
 
 
+def test_boxes_of_several_sizes_show_diffusion_without_walls_and_viscosity() -> None:
+    edges, slope = [12.4, 15.7, 19.7], diffusion.size_correction(1.0)
+    exact = [Mean(2.4 - slope / edge, 0.01) for edge in edges]
+    whole, found = diffusion.infinite_box(edges, exact)
+    assert (whole.value, found.value) == pytest.approx((2.4, slope))
+    random = np.random.default_rng(1)
+    tries = [
+        diffusion.infinite_box(
+            edges, [Mean(m.value + random.normal(0.0, m.error), m.error) for m in exact]
+        )[0]
+        for _ in range(400)
+    ]
+    assert np.std([mean.value for mean in tries]) == pytest.approx(whole.error, rel=0.1)
+
+
+def test_only_with_full_there_are_larger_boxes(model: Subject, structures, monkeypatch) -> None:
+    seen = []
+
+    def in_box(bench: Bench, structure: Structure) -> Mean:
+        seen.append(len(structure.molecules))
+        return Mean(2.0 + 0.001 * len(structure.molecules), 0.05)
+
+    def liquid(seed: int, n: int) -> Structure:
+        copies = np.zeros((n // 64, 3))
+        return structures[0].with_copies(copies, n / 64 * structures[0].cell, f"{n}")
+
+    monkeypatch.setattr(diffusion, "_in_box", in_box)
+    monkeypatch.setattr(diffusion, "liquid_water", liquid)
+    (check,) = find_checks(["diffusion"])
+    assert not check.measure(Bench(model, structures, "default")).panels
+    assert seen == [64]
+    found = check.measure(Bench(model, structures, "full"))
+    assert seen == [64, 64, 128, 256]
+    assert len(found.panels[0].curves[1].x) == 4
+    own = replace(structures[0], name="my.pdb")
+    assert not check.measure(Bench(model, (own,), "full")).panels
+
+
+def test_errors_of_temperatures_are_not_below_those_of_independent_vibrations() -> None:
+    """300 atoms on springs, each a run of its own: their temperatures scatter as is said."""
+    structure = replace(molecule("H2O"), numbers=np.array([8, 8, 8]))
+    plan = Plan(rest_ps=0.5, length_ps=0.5, friction=10.0, seed=3)
+    found = Recordings().find(Swirl(0.0), structure, plan, lambda: None)
+    shown = temperature.deviation(found, {"all": Mean(290.0, 0.1)})
+    assert shown.value == pytest.approx(100 / 30)
+    assert shown.error == pytest.approx(100 * (2 / (9 * 10.0 * 0.5)) ** 0.5)
+
+
+def test_infrared_light_is_absorbed_by_charges_that_move() -> None:
+    subject = open_subject("openmm:tip3p.xml")
+    box = replace(liquid_water(1, 216), name="box")
+    charges = subject.charges(box)
+    np.testing.assert_allclose(charges, [-0.834, 0.417, 0.417] * 216)
+    np.testing.assert_allclose(
+        subject.charges(box.reordered(np.arange(647, -1, -1))), charges[::-1]
+    )
+    bench = Bench(subject, (box,), "quick")
+    plan = replace(SHORT, rest_ps=0.3, length_ps=0.5)
+    bench.recordings.once(
+        (box.name, bench.plan(box)), lambda: Recordings().find(subject, box, plan, lambda: None)
+    )
+    (check,) = find_checks(["infrared"])
+    found = check.measure(bench)
+    assert 3200.0 < float(found.rows[0][1].split()[0]) < 3700.0
+    assert found.error is not None
+    assert open_subject("water-pbe0").charges(box) is None
+
+
 def test_a_maximum_is_found_between_bins() -> None:
     r = np.arange(0.025, 6.0, 0.05)
     g = np.exp(-((r - 2.81) ** 2) / 0.1) * 2.5
@@ -203,6 +284,36 @@ def test_constant_pressure_starts_from_the_density_of_the_box() -> None:
     assert len(run.times) == 3
     assert run.densities == pytest.approx(np.full(3, 0.997), abs=0.05)
     assert np.ptp(run.densities) > 0.0
+
+
+def test_a_stopped_run_at_constant_pressure_goes_on_with_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pressure, "_SEGMENT_PS", 0.1)
+    subject = open_subject("openmm:tip3p.xml")
+    structures = default_structures(subject, seed=1)[:1]
+    ticks = 0
+
+    def stop() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 2:  # in the second of two segments
+            raise KeyboardInterrupt
+
+    def run(folder: Path | None, tick=lambda: None):
+        bench = Bench(subject, structures, "quick", recordings=Recordings(folder), tick=tick)
+        key = (structures[0].name, bench.plan(structures[0]))
+        bench.recordings.once(key, lambda: short(bench))
+        return pressure.at_pressure(bench, structures[0], 0.2)
+
+    whole = run(None)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stop)
+    assert [file.name for file in tmp_path.iterdir()] == ["216_waters_liquid-pressure-1.npz"]
+    resumed = run(tmp_path)
+    np.testing.assert_array_equal(resumed.densities, whole.densities)
+    np.testing.assert_array_equal(resumed.enthalpies, whole.enthalpies)
+    np.testing.assert_allclose(whole.times, [0.1, 0.2])
 
 
 def short(bench: Bench):

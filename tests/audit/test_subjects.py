@@ -64,6 +64,21 @@ def test_a_calculator_is_asked_which_elements_it_knows() -> None:
     assert "Al, crystal" in names
 
 
+def test_crystals_that_take_long_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openmm_innff.audit.structures._LONGEST_S", 0.0)
+    names = [structure.name for structure in default_structures(open_subject("ase:emt"), seed=1)]
+    assert names == ["H2O", "CH3OH", "C2H6", "NH3"]
+
+
+def test_options_of_calculators_may_be_numbers() -> None:
+    subject = open_subject("ase:ase.calculators.lj:LennardJones,sigma=2.5,epsilon=0.02,rc=50")
+    assert subject.name == "ase.calculators.lj:LennardJones"
+    pair = Structure(
+        "pair", np.array([18, 18]), np.array([[0.0, 0, 0], [2.5 * 2 ** (1 / 6), 0, 0]])
+    )
+    assert subject.bind(pair)(pair.positions, None).energy == pytest.approx(-0.02, rel=1e-4)
+
+
 def test_a_system_in_a_file_is_for_its_own_atoms(tmp_path: Path) -> None:
     structure = water_dimer()
     system, _ = ForceFieldSubject(["tip3p.xml"]).make(structure)

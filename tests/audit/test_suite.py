@@ -1,6 +1,7 @@
 """An audit from end to end: kept results, resuming, reports, the command."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from openmm_innff import cli
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks import all_checks, find_checks
 from openmm_innff.audit.checks.registry import Check, check
+from openmm_innff.audit.pages.content import number_text
 from openmm_innff.audit.result import Curve, Measurement, Panel, Result, judge
 from openmm_innff.audit.structures import molecule, water_dimer
 from openmm_innff.audit.subjects import EvaluationError, open_subject
@@ -81,6 +83,24 @@ def test_reports_show_both_side_by_side(out: Path) -> None:
     assert "<script" not in page
     assert 'src="http' not in page
     assert "| `rotation` |" in text
+
+
+def test_the_markdown_has_its_figures_beside_it(out: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "docs" / "audit-water.md"
+    run_suite(CONFIG, NAMES, out, resume=True, markdown=copy, console=QUIET)
+    text = copy.read_text()
+    figures = re.findall(r"\]\((images/audit-water/[\w-]+\.png)\)", text)
+    assert figures == ["images/audit-water/bond-minima.png"]
+    size = (copy.parent / figures[0]).stat().st_size
+    assert 1000 < size < 100_000
+    assert "### `rotation`" in text
+    assert (out / "images" / "report" / "bond-minima.png").is_file()
+
+
+def test_numbers_are_short_and_have_no_exponents_where_there_is_room() -> None:
+    values = (0.0123, 1e-7, 17.2, 123.0, 1.5e7)
+    assert [number_text(value) for value in values] == ["0.012", "1e-07", "17", "120", "1.5e+07"]
+    assert number_text(18.2, 1) == "20"
 
 
 def test_results_survive_json() -> None:

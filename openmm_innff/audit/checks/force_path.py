@@ -67,4 +67,7 @@ def _run(bench: Bench) -> ForcePath:
     except openmm.OpenMMException as error:
         raise EvaluationError(f"{structure.name}: {error}") from error
     arrays = {part: np.array(rows) for part, rows in forces.items()}
+    for part, rows in arrays.items():
+        if not rows.any():
+            raise NotApplicable(f"part {part} exerts no force in {structure.name}")
     return ForcePath(structure.name, recording.species.masses, arrays)

@@ -45,11 +45,16 @@ def predictions(bench: Bench) -> Predictions:
     NotApplicable
         If there are no reference data.
     """
+    return predictions_of(bench, bench.subject)
+
+
+def predictions_of(bench: Bench, subject: Subject) -> Predictions:
+    """Return predictions of another subject than the one that is audited, see `predictions`."""
     if not bench.frames:
         raise NotApplicable("no reference data were given (--data)")
     most = bench.pick(60, 500, len(bench.frames))
     step = -(-len(bench.frames) // most)
-    return _predict(bench.subject, bench.frames[::step], bench.tick)
+    return _predict(subject, bench.frames[::step], bench.tick)
 
 
 @lru_cache(maxsize=1)

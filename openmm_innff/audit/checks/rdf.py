@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from openmm_innff.analysis import RadialDistribution
+from openmm_innff.analysis import RadialDistribution, load_table
 from openmm_innff.audit.observables import radial_distributions
 from openmm_innff.audit.recording import Recording
 from openmm_innff.audit.result import Curve
 from openmm_innff.audit.subjects.topology import topology_of
+from openmm_innff.errors import ConfigError
 from openmm_innff.statistics import Mean
 
 _AROUND = 0.18
@@ -17,6 +18,14 @@ def distributions(recording: Recording) -> dict[str, RadialDistribution]:
     """Return g(r) between molecules of all pairs of elements of a periodic run."""
     topology, _ = topology_of(recording.structure)
     return {f.pair: f for f in radial_distributions(recording.seen, topology)}
+
+
+def reference_of(name: str) -> dict[str, RadialDistribution] | None:
+    """Return g(r) of the data that a shipped model was made from; None if there is no such file."""
+    try:
+        return dict(load_table(f"{name}-rdf"))
+    except ConfigError:
+        return None
 
 
 def same_pair(functions: dict[str, RadialDistribution], pair: str) -> RadialDistribution | None:

@@ -1,12 +1,11 @@
 """g(r) beside that of the data which a model was made from."""
 
-from openmm_innff.analysis import agreement, load_table
+from openmm_innff.analysis import agreement
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.geometry import liquid_water_of
-from openmm_innff.audit.checks.rdf import curve, distributions, same_pair
+from openmm_innff.audit.checks.rdf import curve, distributions, reference_of, same_pair
 from openmm_innff.audit.checks.registry import check
 from openmm_innff.audit.result import Measurement, NotApplicable, Panel
-from openmm_innff.errors import ConfigError
 
 
 @check(
@@ -20,11 +19,9 @@ from openmm_innff.errors import ConfigError
 )
 def measure(bench: Bench) -> Measurement:
     """Compare all pairs with the table that is shipped with a model, NAME-rdf.csv."""
-    name = f"{bench.subject.name}-rdf"
-    try:
-        table = load_table(name)
-    except ConfigError as error:
-        raise NotApplicable(f"the package has no reference data {name}.csv") from error
+    table = reference_of(bench.subject.name)
+    if table is None:
+        raise NotApplicable(f"the package has no reference data {bench.subject.name}-rdf.csv")
     recording = bench.lasting(liquid_water_of(bench))
     found = distributions(recording)
     rows, values, panels = [], [], []
@@ -39,7 +36,7 @@ def measure(bench: Bench) -> Measurement:
         curves = (curve(here, "here"), curve(reference, "reference data"))
         panels.append(Panel(pair, "r, Å", "g(r)", curves))
     if not values:
-        raise NotApplicable(f"{name}.csv has none of the pairs {', '.join(found)}")
+        raise NotApplicable(f"the reference data have none of the pairs {', '.join(found)}")
     value, noise = max(values)
     head = ("pair", "area not shared", "mean difference", "of it by noise alone")
     return Measurement(

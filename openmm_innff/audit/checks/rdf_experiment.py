@@ -2,7 +2,13 @@
 
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.geometry import liquid_water_of
-from openmm_innff.audit.checks.rdf import curve, distributions, first_maximum
+from openmm_innff.audit.checks.rdf import (
+    curve,
+    distributions,
+    first_maximum,
+    reference_of,
+    same_pair,
+)
 from openmm_innff.audit.checks.registry import check
 from openmm_innff.audit.result import Curve, Measurement, Panel
 
@@ -25,15 +31,22 @@ def measure(bench: Bench) -> Measurement:
     recording = bench.lasting(liquid_water_of(bench))
     function = distributions(recording)["O-O"]
     place, height = first_maximum(function)
+    data = same_pair(reference_of(bench.subject.name) or {}, "O-O")
+    of_data = ("–", "–")
+    if data is not None:
+        where, high = first_maximum(data)
+        of_data = (f"{where:.2f}", f"{high.value:.2f} ± {high.error:.2f}")
     rows = (
-        ("place, Å", f"{place:.2f}", f"{_PLACE:.2f} ± 0.01"),
-        ("height", f"{height.value:.2f} ± {height.error:.2f}", f"{_HEIGHT} ± {_HEIGHT_ERROR}"),
-    )
+        ("place, Å", f"{place:.2f}", of_data[0], f"{_PLACE:.2f} ± 0.01"),
+        ("height", f"{height.value:.2f} ± {height.error:.2f}", of_data[1],
+         f"{_HEIGHT} ± {_HEIGHT_ERROR}"),
+    )  # fmt: skip
     seen = Curve.of("first maximum, experiment", [_PLACE], [_HEIGHT], [_HEIGHT_ERROR], points=True)
     panel = Panel("Oxygen in water", "r, Å", "g(r)", (curve(function, "O-O"), seen))
     error = (height.error**2 + _HEIGHT_ERROR**2) ** 0.5
+    head = ("first maximum", "here", "reference data of the model", "experiment")
     return Measurement(
-        abs(height.value - _HEIGHT), error, ("first maximum", "here", "experiment"), rows, (panel,),
+        abs(height.value - _HEIGHT), error, head, rows, (panel,),
         f"{recording.structure.name}, {recording.plan.length_ps:g} ps at 300 K and the density of "
         f"the structure.",
     )  # fmt: skip

@@ -8,8 +8,8 @@ WINDOW, ORDER = 11, 4
 """Points of the local fits, and their order."""
 
 
-def roughness(forces: Array) -> float:
-    """RMS distance of a force from its local polynomials, over its own RMS.
+def left_over(forces: Array) -> Array:
+    """Distance of a force from its local polynomials, shape (n - 10,).
 
     Each inner point is compared with a polynomial of order 4 through the 11 points around it
     (the residual of a Savitzky-Golay filter, doi:10.1021/ac60214a047). What is smooth over the
@@ -24,9 +24,19 @@ def roughness(forces: Array) -> float:
     powers = np.vander(x, ORDER + 1)
     residual = np.eye(WINDOW) - powers @ np.linalg.pinv(powers)
     windows = np.lib.stride_tricks.sliding_window_view(forces, WINDOW)
-    left = windows @ residual[WINDOW // 2]
+    return np.asarray(windows @ residual[WINDOW // 2])
+
+
+def roughness(forces: Array) -> float:
+    """RMS of what `left_over` finds, over that of the force.
+
+    Parameters
+    ----------
+    forces
+        At evenly spaced coordinates, shape (n,), n at least 11.
+    """
     size = float(np.sqrt(np.mean(forces**2)))
-    return float(np.sqrt(np.mean(left**2))) / size if size > 0 else 0.0
+    return float(np.sqrt(np.mean(left_over(forces) ** 2))) / size if size > 0 else 0.0
 
 
 def fall(energies: Array, start: int) -> float:

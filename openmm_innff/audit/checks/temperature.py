@@ -27,6 +27,7 @@ def deviation(recording: Recording, found: Mapping[str, Mean]) -> Measurement:
     found
         Temperatures by element, K.
     """
+    found = {name: _honest(recording, name, mean) for name, mean in found.items()}
     worst = max(found.values(), key=lambda mean: abs(mean.value - TEMPERATURE) + mean.error)
     rows = tuple((n, f"{m.value:.1f} ± {m.error:.1f}") for n, m in found.items())
     percent = 100 / TEMPERATURE
@@ -37,3 +38,18 @@ def deviation(recording: Recording, found: Mapping[str, Mean]) -> Measurement:
         rows,
         remark=f"{recording.structure.name}, {recording.plan.length_ps:g} ps.",
     )
+
+
+def _honest(recording: Recording, name: str, mean: Mean) -> Mean:
+    """Return a mean whose error is not below that of independent degrees of freedom.
+
+    Energies of one of n harmonic degrees of freedom under Langevin friction g forget themselves
+    after 1/(2 g), whatever the frequency, so that a run of length t leaves the temperature an error
+    of T (2 / (n g t))^(1/2). Anharmonic ones take longer. A short run does not show this by itself.
+    """
+    species, plan = recording.species, recording.plan
+    atoms = (
+        len(species.masses) if name == "all" else species.member[species.symbols.index(name)].sum()
+    )
+    least = TEMPERATURE * (2 / (3 * atoms * plan.friction * plan.length_ps)) ** 0.5
+    return Mean(mean.value, max(mean.error, float(least)))

@@ -10,6 +10,9 @@ from openmm_innff.audit.result import Result
 COLOURS: Final = {
     "pass": "#00795A", "fail": "#C0392B", "unclear": "#B7791F", "not applicable": "#7A8794",
 }  # fmt: skip
+_LARGE = 1e6
+LONGEST: Final = 40
+"""Rows of a table of details; the rest is in report.json."""
 SIGNS: Final = {"pass": "✓", "fail": "✗", "unclear": "?", "not applicable": "–"}
 
 
@@ -47,17 +50,19 @@ def value_text(result: Result) -> str:
     """Return the value with its error and unit."""
     if result.value is None:
         return "–"
-    error = "" if result.error is None else f" ± {result.error:.1g}"
-    return f"{_number(result.value)}{error} {_unit(result.unit)}".strip()
+    error = "" if result.error is None else f" ± {number_text(result.error, 1)}"
+    return f"{number_text(result.value)}{error} {_unit(result.unit)}".strip()
 
 
 def threshold_text(result: Result) -> str:
     """Return the threshold with its unit."""
-    return f"≤ {_number(result.threshold)} {_unit(result.unit)}".strip()
+    return f"≤ {number_text(result.threshold)} {_unit(result.unit)}".strip()
 
 
-def _number(value: float) -> str:
-    return f"{value:.2g}"
+def number_text(value: float, digits: int = 2) -> str:
+    """Return a number with few digits, large ones without an exponent."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < _LARGE else text
 
 
 def _unit(unit: str) -> str:

@@ -1,11 +1,13 @@
 """Figures of tests: the panels of each potential in a row."""
 
+import io
 from collections.abc import Sequence
 from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from PIL import Image  # matplotlib needs it too
 
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.result import Curve, Panel
@@ -16,6 +18,8 @@ from openmm_innff.plotstyle import (
     REFERENCE,
     SLOW,
     TOTAL,
+    TRAINING,
+    VALIDATION,
     element_colour,
     new_figure,
     note,
@@ -24,12 +28,16 @@ from openmm_innff.plotstyle import (
 
 _WIDTH, _HEIGHT = 9.0, 3.4
 _COLUMNS = 3
+_SMALLER, _COLOURS_OF_SMALLER, _OCTREE = 2 / 3, 64, Image.Quantize.FASTOCTREE
 _MOST_LABELS = 8
 _MOST_ROWS, _LONG = 4, 8
 """More labels are in two columns, unless one has more letters."""
 _MANY = 500
 """More points are drawn smaller, and let others shine through."""
-_COLOURS: Final = {"fast": FAST, "slow": SLOW, "total": TOTAL}
+_COLOURS: Final = {
+    "fast": FAST, "slow": SLOW, "total": TOTAL,
+    "often": SLOW, "seldom": TRAINING, "never": "#C8C8C8", "structures only": VALIDATION,
+}  # fmt: skip
 """Of curves that have these names; elements have their own."""
 _LINEAR_WITHIN = 0.5
 """Where an inverse hyperbolic sine turns from a straight line to a logarithm, in the axis' unit."""
@@ -71,6 +79,16 @@ def draw_test(audited: Sequence[Audited], place: int) -> Figure | None:
             for axis in line[len(panels) :]:
                 axis.set_visible(False)
     return figure
+
+
+def smaller(content: bytes) -> bytes:
+    """Return a PNG file of a figure with fewer points and colours, as is enough for lines."""
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as drawn:
+        size = (round(_SMALLER * drawn.width), round(_SMALLER * drawn.height))
+        few = drawn.convert("RGB").resize(size).quantize(_COLOURS_OF_SMALLER, _OCTREE)
+    few.save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def _draw(axis: Axes, panel: Panel) -> None:

@@ -1,36 +1,39 @@
 """The report as one HTML page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from openmm_innff.audit.checks import GROUPS
 from openmm_innff.audit.pages.content import (
     COLOURS,
+    LONGEST,
     Audited,
     by_group,
     threshold_text,
     value_text,
     verdict_text,
 )
-from openmm_innff.audit.pages.figure import draw_test
 from openmm_innff.audit.result import Result
 from openmm_innff.report.html import (
     Facts,
     escape,
     facts_table,
     heading,
-    image,
     note,
+    picture,
     table,
     tile,
     write_page,
 )
 
-_LONGEST = 40
-"""Rows of a table of details; the rest is in report.json."""
 
-
-def write_html(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) -> None:
+def write_html(
+    path: Path,
+    audited: Sequence[Audited],
+    lead: str,
+    facts: Facts,
+    figures: Mapping[str, bytes],
+) -> None:
     """Write the page.
 
     Parameters
@@ -43,6 +46,8 @@ def write_html(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) 
         A sentence below the title.
     facts
         About the audit and the machine.
+    figures
+        PNG files of tests.
     """
     first = audited[0]
     verdicts = ("pass", "fail", "unclear", "not applicable")
@@ -55,7 +60,7 @@ def write_html(path: Path, audited: Sequence[Audited], lead: str, facts: Facts) 
     for group, places in by_group(first):
         sections.append(heading(GROUPS[group]))
         for place in places:
-            sections += _test(audited, place)
+            sections += _test(audited, place, figures)
     for one in audited:
         sections += [heading(f"What was audited: {one.name}"), facts_table(one.facts)]
     sections += [heading("How"), facts_table(facts)]
@@ -85,7 +90,7 @@ def _coloured(result: Result) -> str:
     return f'<span style="color:{colour}">{escape(verdict_text(result))}</span>{value}'
 
 
-def _test(audited: Sequence[Audited], place: int) -> Iterator[str]:
+def _test(audited: Sequence[Audited], place: int, figures: Mapping[str, bytes]) -> Iterator[str]:
     result = audited[0].results[place]
     yield f'<h3 id="{escape(result.name)}">{escape(result.name)}</h3>'
     yield f"<p>{escape(result.question)}</p>"
@@ -95,14 +100,13 @@ def _test(audited: Sequence[Audited], place: int) -> Iterator[str]:
         unit = f" {escape(found.unit)}" if found.unit.startswith("of ") and found.value else ""
         reason = f" ({escape(found.reason)})" if found.reason else ""
         yield f"<p>{name}{_coloured(found)}{unit}{reason}</p>"
-    figure = draw_test(audited, place)
-    if figure is not None:
-        yield image(figure, f"Curves of the test {result.name}")
+    if result.name in figures:
+        yield picture(figures[result.name], f"Curves of the test {result.name}")
     for one in audited:
         found = one.results[place]
         if found.rows:
             if len(audited) > 1:
                 yield note(one.name)
-            yield table(found.head, found.rows[:_LONGEST])
+            yield table(found.head, found.rows[:LONGEST])
     remarks = {one.results[place].remark: None for one in audited if one.results[place].remark}
     yield note(" ".join([*remarks, f"Threshold {threshold_text(result)}: {result.source}."]))

@@ -7,8 +7,10 @@ from openmm_innff.audit.subjects.base import (
     EvaluationError,
     Learned,
     LearnedFunction,
+    NodeUse,
     Options,
     Subject,
+    Term,
 )
 from openmm_innff.audit.subjects.names import KINDS, open_subject
 
@@ -20,7 +22,9 @@ __all__ = [
     "EvaluationError",
     "Learned",
     "LearnedFunction",
+    "NodeUse",
     "Options",
     "Subject",
+    "Term",
     "open_subject",
 ]

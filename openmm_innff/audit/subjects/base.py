@@ -112,6 +112,38 @@ class Learned:
     terms: Mapping[str, Array]
 
 
+@dataclass(frozen=True, eq=False)
+class NodeUse:
+    """How often nodes of interpolants are used.
+
+    Parameters
+    ----------
+    title
+        Which interpolants these are.
+    x_label
+        Of their variable, with its unit.
+    functions
+        Names of the interpolants.
+    nodes
+        Where their nodes are, shape (n,).
+    counts
+        Evaluations in which a node takes part, shape (functions, n).
+    """
+
+    title: str
+    x_label: str
+    functions: tuple[str, ...]
+    nodes: Array
+    counts: Array
+
+
+class Term(NamedTuple):
+    """A term of the energy: that of each atom in eV, shape (N,), and forces in eV/angstrom."""
+
+    energies: Array
+    forces: Array
+
+
 class Subject(ABC):
     """A potential under audit.
 
@@ -131,6 +163,8 @@ class Subject(ABC):
         Codes that should give the same numbers.
     needs_bonds
         Whether it knows molecules by their bonds, so that they must not be torn apart.
+    training_frames
+        How many frames it was trained on; None: not known.
     """
 
     name: str
@@ -141,6 +175,7 @@ class Subject(ABC):
     precisions: tuple[Precision, ...] = ("double",)
     backends: tuple[str, ...] = ()
     needs_bonds: bool = False
+    training_frames: int | None = None
 
     @abstractmethod
     def bind(self, structure: Structure, options: Options = Options()) -> Evaluate:
@@ -197,6 +232,10 @@ class Subject(ABC):
         evaluate = self.bind(structure, Options(precision="single"))
         return python_system(structure, evaluate), np.arange(len(structure))
 
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of atoms, elementary charges, shape (N,); None if it has none."""
+        return None
+
     def learned(self, structures: Sequence[Structure]) -> Learned | None:
         """Return the functions that were learned, and where structures use them.
 
@@ -207,6 +246,17 @@ class Subject(ABC):
     def deviations(self, structure: Structure) -> Deviations | None:
         """Return how far it may be off for a structure; None if it does not say."""
         return None
+
+    def node_use(self, structures: Sequence[Structure]) -> Sequence[NodeUse]:
+        """Return how often structures use the nodes that functions were interpolated from.
+
+        Nothing if it is not made of interpolants.
+        """
+        return ()
+
+    def terms(self, structure: Structure) -> Mapping[str, Term]:
+        """Return the terms whose sum the energy is, but for a constant; nothing if not known."""
+        return {}
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return names and values for the report."""

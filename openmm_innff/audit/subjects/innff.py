@@ -1,6 +1,6 @@
 """An INN-FF model under audit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch  # before openmm: openmmtorch's libraries need those that torch loads
@@ -15,11 +15,15 @@ from openmm_innff.audit.subjects.base import (
     Evaluation,
     EvaluationError,
     Learned,
+    NodeUse,
     Options,
     Subject,
+    Term,
 )
 from openmm_innff.audit.subjects.context import evaluate_context, impulse_of
+from openmm_innff.audit.subjects.coverage import node_use_of
 from openmm_innff.audit.subjects.learned import learned_of
+from openmm_innff.audit.subjects.terms import terms_of
 from openmm_innff.audit.subjects.topology import topology_of
 from openmm_innff.engine.library import library
 from openmm_innff.errors import InnffError
@@ -53,6 +57,8 @@ class InnffSubject(Subject):
         self.model, self.name = model, model.card.name
         self.elements = model.potential.elements
         self.cutoffs = {part: model.potential.cutoff(part) for part in self.parts}
+        frames = model.card.training.get("frames")
+        self.training_frames = None if frames is None else int(frames)
         self.needs_bonds = model.potential.needs_bonds()
         names = ["torch", *(["compiled"] if library() is not None else [])]
         names += [name for name, key in _OPENMM.items() if key == "python" or not torch_obstacle()]
@@ -121,6 +127,14 @@ class InnffSubject(Subject):
             }
         found = self._doubts[key](structure.positions, structure.cell)
         return Deviations(found.energy, found.forces)
+
+    def node_use(self, structures: Sequence[Structure]) -> Sequence[NodeUse]:
+        """Return how often nodes of radial functions and readouts are used."""
+        return node_use_of(self.model.potential, structures)
+
+    def terms(self, structure: Structure) -> Mapping[str, Term]:
+        """Return the terms of all components, see `terms.terms_of`."""
+        return terms_of(self.model.potential, structure)
 
     def facts(self) -> Sequence[tuple[str, str]]:
         """Return names and values for the report."""

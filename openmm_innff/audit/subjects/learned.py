@@ -48,16 +48,18 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
             continue
         component = copy.deepcopy(component).double().eval().requires_grad_(False)
         functions += _radial(component, potential.elements, part)
-        layers = readouts_of(component)
-        inputs: list[list[list[Tensor]]] = [[[] for _ in potential.elements] for _ in layers]
+        names = layer_names(component, part)
+        inputs: list[list[list[Tensor]]] = [[[] for _ in potential.elements] for _ in names]
         for structure in structures:
-            for layer, found in enumerate(_inputs(component, potential, structure)):
+            for layer, (readout, found) in enumerate(
+                projections_of(component, potential, structure)
+            ):
                 for species, values in enumerate(found):
                     inputs[layer][species].append(values)
-                    outside[structure.name][0] += int((values.abs() > layers[layer].bound).sum())
+                    outside[structure.name][0] += int((values.abs() > readout.bound).sum())
                     outside[structure.name][1] += values.numel()
-        for layer, readout in enumerate(layers):
-            name = part if len(layers) == 1 else f"{part}, layer {layer + 1}"
+        readouts = readouts_of(component)
+        for layer, (name, readout) in enumerate(zip(names, readouts, strict=True)):
             for species, symbol in enumerate(potential.elements):
                 used = torch.cat(inputs[layer][species])
                 if len(used):
@@ -110,8 +112,16 @@ def _radial(component: Component, elements: Sequence[str], part: str) -> list[Le
     return found
 
 
-def _inputs(component: Component, potential: Potential, structure: Structure) -> list[list[Tensor]]:
-    """Return projections that the interpolants get: of each layer and species, shape (n, P)."""
+def layer_names(component: Component, part: str) -> list[str]:
+    """Return what the readouts of a component are called."""
+    layers = 1 + len(component.deeper())
+    return [part] if layers == 1 else [f"{part}, layer {layer + 1}" for layer in range(layers)]
+
+
+def projections_of(
+    component: Component, potential: Potential, structure: Structure
+) -> list[tuple[Readout, list[Tensor]]]:
+    """Return each readout and what its interpolants get: of each species, shape (n, P)."""
     species = potential.species_index(structure.numbers)
     order = torch.argsort(species, stable=True)
     positions = torch.tensor(structure.positions)[order]
@@ -119,7 +129,8 @@ def _inputs(component: Component, potential: Potential, structure: Structure) ->
     if structure.cell is not None:
         box = torch.tensor(structure.cell)
     pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
-    return projections(component, positions, pairs, species[order])
+    found = projections(component, positions, pairs, species[order])
+    return list(zip(readouts_of(component), found, strict=True))
 
 
 def _interpolants(

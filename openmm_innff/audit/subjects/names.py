@@ -1,6 +1,8 @@
 """From what a user types to a subject."""
 
+import ast
 from pathlib import Path
+from typing import Any
 
 from openmm_innff.audit.subjects.base import Subject
 from openmm_innff.errors import ConfigError
@@ -34,7 +36,7 @@ def open_subject(name: str) -> Subject:
         if kind == "ase":
             from openmm_innff.audit.subjects.calculator import CalculatorSubject, make_calculator
 
-            label = ", ".join([words[0], *(str(value) for value in options.values())])
+            label = ", ".join([words[0], *(v for v in options.values() if isinstance(v, str))])
             return CalculatorSubject(make_calculator(words[0], options), label)
         from openmm_innff.audit.subjects.system import ForceFieldSubject, OpenMMMLSubject
 
@@ -51,11 +53,15 @@ def open_subject(name: str) -> Subject:
     return InnffSubject(load_model(name))
 
 
-def _options(words: list[str]) -> dict[str, str]:
-    options = {}
+def _options(words: list[str]) -> dict[str, Any]:
+    """Parse KEY=VALUE; numbers, True, False and None are taken as such."""
+    options: dict[str, Any] = {}
     for word in words:
         key, sign, value = word.partition(_KEY_VALUE)
         if not sign:
             raise ConfigError(f"model: wanted KEY=VALUE after a comma, found {word!r}")
-        options[key] = value
+        try:
+            options[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[key] = value
     return options

@@ -4,6 +4,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openmm
@@ -56,6 +57,15 @@ class SystemSubject(Subject):
         """Return a copy of the System, see `Subject.system`."""
         system, order = self.make(structure)
         return copy.deepcopy(system), order
+
+    def charges(self, structure: Structure) -> Array | None:
+        """Return the charges of a NonbondedForce, see `Subject.charges`."""
+        system, order = self.make(structure)
+        for force in system.getForces():
+            if isinstance(force, openmm.NonbondedForce):
+                found = [force.getParticleParameters(i)[0]._value for i in range(len(order))]
+                return np.asarray(np.array(found)[np.argsort(order)]) if any(found) else None
+        return None
 
     def impulse(self, structure: Structure, step_fs: float) -> Array:
         """Force that dynamics applies, see `Subject.impulse`."""
@@ -177,7 +187,7 @@ class OpenMMMLSubject(SystemSubject):
 
     kind = "OpenMM-ML potential"
 
-    def __init__(self, name: str, options: Mapping[str, str]) -> None:
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         try:
             from openmmml import MLPotential
         except ImportError as error:
