@@ -45,6 +45,7 @@ LAYERS = (
     ("trust",),
     ("simulation",),
     ("audit",),
+    ("commands",),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -11,7 +11,7 @@ from openmm_innff.potential import BondedConfig, Potential, PotentialConfig
 from openmm_innff.training.bonded import known_types
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.predict import predict
-from openmm_innff.training.trainer import smallest_shift
+from openmm_innff.training.shift import smallest_shift
 
 
 def new_potential(config: TrainingConfig, training: FrameSet) -> Potential:

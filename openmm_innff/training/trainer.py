@@ -23,31 +23,13 @@ from openmm_innff.training.losses import (
     rms,
     slow_forces,
 )
+from openmm_innff.training.shift import smallest_shift
 from openmm_innff.training.stretch import Stretched, lack_of_pull
 
 CALIBRATION_FRAMES = 20
 FAST, JOINT, WHOLE, DISTIL = "fast", "joint", "whole", "distil"
 STAGES = {FAST: ("fast",), JOINT: ("fast", "slow"), WHOLE: ("slow",), DISTIL: ("fast",)}
 """Components that are trained in each stage."""
-
-
-def smallest_shift(counts: Tensor, energies: Tensor) -> Tensor:
-    """Return the smallest energies per species that explain total energies.
-
-    Parameters
-    ----------
-    counts : Tensor, shape (frames, species)
-        Composition of each frame.
-    energies : Tensor, shape (frames,)
-        In eV.
-
-    Returns
-    -------
-    Tensor, shape (species,)
-        Least squares per atom; of all solutions the one of smallest norm, in eV.
-    """
-    per_atom = 1.0 / counts.sum(1)
-    return torch.linalg.pinv(counts * per_atom.unsqueeze(1), rtol=1e-6) @ (energies * per_atom)
 
 
 @dataclass

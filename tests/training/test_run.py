@@ -18,8 +18,9 @@ from openmm_innff.modelfile import read_model
 from openmm_innff.training import load_config, train
 from openmm_innff.training.config import DataConfig
 from openmm_innff.training.predict import predict
+from openmm_innff.training.shift import smallest_shift
 from openmm_innff.training.start import composition, continued_potential
-from openmm_innff.training.trainer import Trainer, smallest_shift
+from openmm_innff.training.trainer import Trainer
 
 
 def with_optimizer(config, **changes):
