@@ -268,6 +268,7 @@ def speeds(model: Any, seconds: float) -> Iterator[Row]:
         platform=cuda,
         properties=properties,
         seconds=seconds,
+        whole=model.create_system(topology, mollified=False, split=False),
     ):
         numbers = (speed.ns_per_day, speed.slowest, speed.fastest)
         counts = (speed.fast_per_ps, speed.slow_per_ps)

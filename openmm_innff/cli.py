@@ -1,7 +1,6 @@
-"""The command `innff`: train, evaluate, run, audit and info.
+"""The command `innff`: train, evaluate, calibrate, run, audit and info.
 
-Thin on purpose: each command parses its arguments and calls one function of the package, which is
-imported only then, so that `innff --help` answers at once.
+The parser of its arguments; what is done with them is in `commands`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openmm_innff import commands
 from openmm_innff.errors import InnffError
 
 if TYPE_CHECKING:
@@ -58,99 +58,6 @@ def _explain(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    from openmm_innff.training import load_config, train, train_sizes
-
-    out = arguments.out or Path("runs") / arguments.config.stem
-    config = load_config(arguments.config)
-    if arguments.sizes:
-        train_sizes(config, arguments.sizes, out, resume=arguments.resume)
-    else:
-        train(config, out, resume=arguments.resume)
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from openmm_innff.data import read_frames
-    from openmm_innff.model import load_model
-    from openmm_innff.training.evaluate import evaluate
-
-    model = load_model(arguments.model)
-    name = arguments.data.name.partition(".")[0]
-    out = arguments.out or Path("runs") / f"evaluate-{name}"
-    evaluate(model, read_frames(arguments.data, index=arguments.index), out)
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    import dataclasses
-
-    from openmm_innff.recipe import load_recipe
-    from openmm_innff.simulation import run
-
-    given = {
-        "waters": arguments.waters,
-        "length_ps": arguments.length,
-        "platform": arguments.platform,
-    }
-    changes = {key: value for key, value in given.items() if value is not None}
-    config = dataclasses.replace(load_recipe(arguments.recipe), **changes)
-    name = Path(arguments.recipe).stem + (f"-{arguments.waters}" if arguments.waters else "")
-    run(config, arguments.out or Path("runs") / name, resume=arguments.resume)
-
-
-def _mts(arguments: argparse.Namespace) -> None:
-    import dataclasses
-
-    from openmm_innff.audit.config import AuditConfig, quick
-    from openmm_innff.audit.mts import audit_mts
-
-    given = {
-        "waters": arguments.waters,
-        "structure": arguments.structure,
-        "hydrogen_masses": arguments.hydrogen_mass and tuple(arguments.hydrogen_mass),
-        "steps": arguments.steps and tuple(arguments.steps),
-        "length_ps": arguments.length,
-        "scheme": arguments.scheme,
-        "mollified": arguments.mollified or None,
-        "friction": arguments.friction,
-        "platform": arguments.platform,
-    }
-    changes = {key: value for key, value in given.items() if value is not None}
-    config = quick(AuditConfig()) if arguments.quick else AuditConfig()
-    config = dataclasses.replace(config, **changes)
-    out = arguments.out or Path("runs") / f"audit-mts-{Path(arguments.model).stem}"
-    audit_mts(config, arguments.model, out, resume=arguments.resume, write=arguments.write)
-
-
-def _audit(arguments: argparse.Namespace) -> None:
-    from openmm_innff.audit import command
-
-    frames = []
-    if arguments.data is not None:
-        from openmm_innff.audit.bench import Labelled
-        from openmm_innff.audit.structure import Structure
-        from openmm_innff.data import read_frames
-
-        for number, frame in enumerate(read_frames(arguments.data)):
-            structure = Structure.of_frame(
-                f"frame {number}",
-                frame.numbers,
-                frame.positions,
-                frame.cell if frame.periodic else None,
-            )
-            frames.append(Labelled(structure, frame.energy, frame.forces))
-    command.run(arguments, frames)
-
-
-def _info(arguments: argparse.Namespace) -> None:
-    import rich
-
-    from openmm_innff.model import load_model
-    from openmm_innff.modelcard import format_card
-
-    model = load_model(arguments.model)
-    rich.print(format_card(model.potential, model.card))
-
-
 class _Parser(argparse.ArgumentParser):
     """A parser that hands over to an inner one if the first word is its name."""
 
@@ -171,23 +78,27 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: innff run water    (innff COMMAND --help shows more)",
     )
     parser.add_argument("--version", action="version", version=f"innff {version('openmm-innff')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     train = _command(
-        commands,
-        _train,
+        subcommands,
+        commands.train,
         "train a fast and a slow part on reference data",
         "innff train config.toml --out runs/water",
     )
     train.add_argument("config", type=Path, metavar="CONFIG.toml", help="what to train, on what")
+    base = (
+        "go on from this model (name or file), with other data; the file then has no fast and slow"
+    )
+    train.add_argument("--from", dest="base", metavar="MODEL", help=base)
     sizes = train.add_argument("--sizes", type=_positive(int), nargs="+", metavar="N")
     sizes.help = "a learning curve: a model for each of these numbers of training frames"
     _out(train, "runs/CONFIG")
     _resume(train)
 
     evaluate = _command(
-        commands,
-        _evaluate,
+        subcommands,
+        commands.evaluate,
         "errors of a model on reference data, as tables and plots",
         "innff evaluate water-pbe0 valid.xyz.gz",
     )
@@ -196,9 +107,22 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--index", default=":", help="frames as in Python (all)")
     _out(evaluate, "runs/evaluate-DATA")
 
+    calibrate = _command(
+        subcommands,
+        commands.calibrate,
+        "give a model file its uncertainty, from its training data",
+        "innff calibrate mine.innff --data train.xyz.gz --validation valid.xyz.gz",
+    )
+    _model(calibrate)
+    data = "what it was trained on: extended XYZ, plain or gz"
+    calibrate.add_argument("--data", type=Path, metavar="FILE", required=True, help=data)
+    held_out = "other frames, or the fraction of DATA that training held out (0.1)"
+    calibrate.add_argument("--validation", metavar="FILE", default="0.1", help=held_out)
+    calibrate.add_argument("--out", type=Path, metavar="FILE", help="model to write (MODEL itself)")
+
     run = _command(
-        commands,
-        _run,
+        subcommands,
+        commands.run,
         "molecular dynamics from a recipe, with a report at the end",
         "innff run water --waters 128 --length 50",
     )
@@ -209,11 +133,11 @@ def _parser() -> argparse.ArgumentParser:
     _out(run, "runs/RECIPE")
     _resume(run)
 
-    _add_audits(commands)
+    _add_audits(subcommands)
 
     info = _command(
-        commands,
-        _info,
+        subcommands,
+        commands.info,
         "what a model file holds: origin, errors, valid range, safe steps",
         "innff info water-pbe0",
     )
@@ -221,13 +145,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _add_audits(subcommands: argparse._SubParsersAction[_Parser]) -> None:
     """Add `audit MODEL` and, inside it, `audit mts MODEL`."""
     from openmm_innff.audit.command import add_arguments
 
     audit = _command(
-        commands,
-        _audit,
+        subcommands,
+        commands.audit,
         "can a potential be trusted? Tests with thresholds, and a report",
         "innff audit water-pbe0 --against openmm:tip3p.xml    (innff audit mts: time steps)",
     )
@@ -237,7 +161,7 @@ def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
     mts = _Parser(prog=f"{audit.prog} mts")
     _describe(
         mts,
-        _mts,
+        commands.mts,
         "find the largest time steps that sample what short ones do",
         "innff audit mts water-pbe0 --hydrogen-mass 1.008 --steps 0.5/2 0.5/4",
     )
@@ -255,6 +179,8 @@ def _add_audits(commands: argparse._SubParsersAction[_Parser]) -> None:
     mts.add_argument("--quick", action="store_true", help="minutes only: a trial, settles nothing")
     mts.add_argument("--scheme", metavar="NAME", help="integrator (langevin)")
     mts.add_argument("--mollified", action="store_true", help="mollify the candidates' slow part")
+    temperature = "of the bath, K (300); warmer liquids relax sooner, so that error bars shrink"
+    mts.add_argument("--temperature", type=_positive(float), metavar="K", help=temperature)
     friction = "friction of the thermostat, 1/ps (2)"
     mts.add_argument("--friction", type=_positive(float), metavar="RATE", help=friction)
     mts.add_argument("--platform", metavar="NAME", help="OpenMM platform: CUDA, OpenCL, CPU ...")
@@ -273,13 +199,13 @@ def _pair_of_steps(text: str) -> tuple[float, float]:
 
 
 def _command(
-    commands: argparse._SubParsersAction[_Parser],
+    subcommands: argparse._SubParsersAction[_Parser],
     function: Callable[[argparse.Namespace], None],
     summary: str,
     example: str,
 ) -> _Parser:
     """Add the subcommand that is named after its function."""
-    parser = commands.add_parser(function.__name__.removeprefix("_"), help=summary)
+    parser = subcommands.add_parser(function.__name__, help=summary)
     _describe(parser, function, summary, example)
     return parser
 

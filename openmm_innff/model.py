@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openmm_innff.errors import ModelFileError, SystemSetupError
-from openmm_innff.modelfile import ModelCard, read_model, save_model
+from openmm_innff.modelfile import ModelCard, read_model, read_uncertainty, save_model
 from openmm_innff.potential import Potential
+from openmm_innff.potential.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     import openmm
@@ -27,10 +28,28 @@ class Model:
     ----------
     potential : Potential
     card : ModelCard
+    uncertainty : Uncertainty or None
+        What it knows of its errors; None if it was never calibrated.
     """
 
     potential: Potential
     card: ModelCard
+    uncertainty: Uncertainty | None = None
+
+    def known_uncertainty(self) -> Uncertainty:
+        """Return the uncertainty.
+
+        Raises
+        ------
+        ModelFileError
+            If the model was never calibrated.
+        """
+        if self.uncertainty is None:
+            raise ModelFileError(
+                f"{self.card.name}: the model file holds nothing about its uncertainty; add it "
+                f"from the training data: innff calibrate MODEL --data FILE --validation FILE"
+            )
+        return self.uncertainty
 
     def create_system(
         self,
@@ -143,7 +162,7 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model to a file."""
-        return save_model(path, self.potential, self.card)
+        return save_model(path, self.potential, self.card, self.uncertainty)
 
 
 def _lightest_mass(system: "openmm.System") -> float:
@@ -177,4 +196,4 @@ def load_model(name: str | os.PathLike[str]) -> Model:
         known = ", ".join(shipped) or "none"
         raise ModelFileError(f"model: wanted a file or one of: {known}; found {str(name)!r}")
     potential, card = read_model(path)
-    return Model(potential, card)
+    return Model(potential, card, read_uncertainty(path))

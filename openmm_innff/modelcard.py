@@ -7,12 +7,15 @@ from rich.table import Table
 
 from openmm_innff.modelfile import ModelCard, SafeSteps, parameter_count
 from openmm_innff.potential import BondedConfig, ComponentConfig, Potential
+from openmm_innff.potential.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def format_card(potential: Potential, card: ModelCard) -> RenderableType:
+def format_card(
+    potential: Potential, card: ModelCard, uncertainty: Uncertainty | None = None
+) -> RenderableType:
     """Return a printable model card."""
     grid = Table(title=f"{card.name}", title_justify="left", show_header=False, box=None)
     grid.add_column(style="bold", no_wrap=True)
@@ -36,6 +39,7 @@ def format_card(potential: Potential, card: ModelCard) -> RenderableType:
         "hash of the data": card.data_sha256,
         "licence of the model": card.licence,
         "safe steps": _steps(card),
+        "uncertainty": _known(uncertainty),
         "created": f"{card.created}, openmm-innff {card.version}",
     }
     for name, value in rows.items():
@@ -65,6 +69,15 @@ def _steps(card: ModelCard) -> str:
             for steps in card.safe_steps
         )
         or "not measured"
+    )
+
+
+def _known(uncertainty: Uncertainty | None) -> str:
+    if uncertainty is None:
+        return "not calibrated (innff calibrate)"
+    frames = uncertainty.origin.get("validation_frames", "some")
+    return (
+        f"of a force at most {1000 * uncertainty.largest:.0f} meV/A in {frames} validation frames"
     )
 
 

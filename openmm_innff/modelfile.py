@@ -13,15 +13,21 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from openmm_innff.errors import ConfigError, ModelFileError
 from openmm_innff.files import atomic_write
 from openmm_innff.potential import BondedConfig, ComponentConfig, Potential, PotentialConfig
 from openmm_innff.potential.bonded_config import AngleType, BondType, PairType
+from openmm_innff.potential.uncertainty import Uncertainty
 
 FORMAT = "innff"
-FORMAT_VERSION = 2
-"""2 if bonded, distilled or of two layers, which older versions of the package don't know."""
+FORMAT_VERSION = 3
+"""3 if calibrated; else 2 if bonded, distilled or of two layers: older versions of the package
+don't know these."""
+UNCERTAINTY = "uncertainty"
+"""Key in the header, and first word of the names of its tensors."""
+_TENSORS = ("draws", "low", "high")
 
 T = TypeVar("T")
 _SAME_MASS = 0.01
@@ -121,7 +127,12 @@ class ModelCard:
         return max(fitting, key=lambda steps: steps.hydrogen_mass, default=None)
 
 
-def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCard) -> Path:
+def save_model(
+    path: str | os.PathLike[str],
+    potential: Potential,
+    card: ModelCard,
+    uncertainty: Uncertainty | None = None,
+) -> Path:
     """Write a model file; an old file stays whole if this fails.
 
     Parameters
@@ -130,14 +141,21 @@ def save_model(path: str | os.PathLike[str], potential: Potential, card: ModelCa
         Usually ends in ``.innff``.
     potential : Potential
     card : ModelCard
+    uncertainty : Uncertainty, optional
+        Of this potential.
     """
     header = {
-        "format_version": FORMAT_VERSION if _is_new(potential.config) else 1,
+        "format_version": 2 if _is_new(potential.config) else 1,
         "units": {"energy": "eV", "length": "angstrom"},
         "config": dataclasses.asdict(potential.config),
         "card": dataclasses.asdict(card),
     }
     tensors = {key: value.contiguous().cpu() for key, value in potential.state_dict().items()}
+    if uncertainty is not None:
+        known = dict(vars(uncertainty))
+        for key in _TENSORS:
+            tensors[f"{UNCERTAINTY}.{key}"] = known.pop(key).contiguous().cpu()
+        header |= {"format_version": FORMAT_VERSION, UNCERTAINTY: known}
     content = save(tensors, metadata={FORMAT: json.dumps(header)})
     target = Path(path)
     with atomic_write(target, "wb") as file:
@@ -153,7 +171,7 @@ def _is_new(config: PotentialConfig) -> bool:
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
-    """Read a model file.
+    """Read a model file, but for its uncertainty.
 
     Raises
     ------
@@ -161,6 +179,38 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
         If the file is missing, truncated, foreign, damaged, or newer than this package.
     """
     source = Path(path)
+    header, tensors = _read(source)
+    own = {key: value for key, value in tensors.items() if not key.startswith(f"{UNCERTAINTY}.")}
+    try:
+        potential = Potential(_parse_config(header["config"]))
+        potential.load_state_dict(own)
+        card = _parse_card(header["card"])
+    except (KeyError, TypeError, ValueError, ConfigError, RuntimeError) as error:
+        raise ModelFileError(f"{source}: damaged: {error}") from error
+    return potential.eval(), card
+
+
+def read_uncertainty(path: str | os.PathLike[str]) -> Uncertainty | None:
+    """Read the uncertainty in a model file; None if it was never calibrated.
+
+    Raises
+    ------
+    ModelFileError
+        As `read_model`.
+    """
+    source = Path(path)
+    header, tensors = _read(source)
+    if UNCERTAINTY not in header:
+        return None
+    try:
+        found = {key: tensors[f"{UNCERTAINTY}.{key}"] for key in _TENSORS}
+        return Uncertainty(**{**header[UNCERTAINTY], **found})
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(f"{source}: the uncertainty is damaged: {error}") from error
+
+
+def _read(source: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the header and the tensors of a file."""
     if not source.is_file():
         raise ModelFileError(f"{source}: there is no such file")
     try:
@@ -173,14 +223,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Potential, ModelCard]:
         ) from error
     if FORMAT not in metadata:
         raise ModelFileError(f"{source}: a safetensors file, but not a model of this package")
-    header = _parse_header(source, metadata[FORMAT])
-    try:
-        potential = Potential(_parse_config(header["config"]))
-        potential.load_state_dict(tensors)
-        card = _parse_card(header["card"])
-    except (KeyError, TypeError, ValueError, ConfigError, RuntimeError) as error:
-        raise ModelFileError(f"{source}: damaged: {error}") from error
-    return potential.eval(), card
+    return _parse_header(source, metadata[FORMAT]), tensors
 
 
 def _parse_header(source: Path, text: str) -> dict[str, Any]:

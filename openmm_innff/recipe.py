@@ -51,6 +51,15 @@ class RunConfig:
         Time between two checkpoints: no more than this is ever lost.
     max_temperature_K, max_bond_angstrom
         A run that gets beyond is stopped as exploded.
+    uncertainty_every_fs
+        Time between two looks at the uncertainty of the model, each of which takes as long as
+        about seven outer steps; rounded to times of `report_every_fs`. Not given: none. The model
+        must be calibrated.
+    uncertainty_limit_eV_per_angstrom
+        Uncertainty of the force on an atom from which on the run says so, once. Not given: three
+        times the largest in the model's validation data.
+    uncertainty_stop
+        Whether the run stops there instead, with the frame saved as extended XYZ.
     rdf_pairs
         Pairs of elements, such as "O-H", whose g(r) is computed.
     rdf_reference
@@ -87,6 +96,9 @@ class RunConfig:
     checkpoint_every_ps: float = 1.0
     max_temperature_K: float = 1000.0
     max_bond_angstrom: float = 2.0
+    uncertainty_every_fs: float | None = None
+    uncertainty_limit_eV_per_angstrom: float | None = None
+    uncertainty_stop: bool = False
     rdf_pairs: tuple[str, ...] = ()
     rdf_reference: str | None = None
     speed_test_s: float = 30.0
@@ -104,7 +116,8 @@ class RunConfig:
 _POSITIVE = (
     "waters density_g_per_cm3 temperature_K outer_step_fs inner_step_fs hydrogen_mass_amu "
     "friction_per_ps equilibration_friction_per_ps length_ps report_every_fs "
-    "checkpoint_every_ps max_temperature_K max_bond_angstrom"
+    "checkpoint_every_ps max_temperature_K max_bond_angstrom uncertainty_every_fs "
+    "uncertainty_limit_eV_per_angstrom"
 ).split()
 _NOT_NEGATIVE = ("equilibration_ps", "speed_test_s", "threads", "seed")
 _CHOICES = {"backend": ("auto", "torch", "python"), "precision": ("single", "double")}

@@ -31,7 +31,8 @@ class Speed:
     slowest, fastest
         Extremes of the repeats, ns/day.
     fast_per_ps, slow_per_ps
-        Evaluations of the fast and the slow forces, counted.
+        Evaluations of the fast and the slow forces, counted; the latter are those of the whole
+        where it is one force.
     """
 
     name: str
@@ -47,6 +48,7 @@ class _Scheme:
     name: str
     step_fs: float
     make: Callable[[openmm.System], openmm.Integrator]
+    single: bool = False
 
 
 class _Counter:
@@ -73,6 +75,7 @@ def measure_speeds(
     platform: openmm.Platform,
     properties: Mapping[str, str],
     seconds: float = 30.0,
+    whole: openmm.System | None = None,
 ) -> tuple[Speed, ...]:
     """Time single steps of 0.5 and 1 fs and multiple time steps, all with Langevin dynamics.
 
@@ -98,6 +101,8 @@ def measure_speeds(
         Where to run.
     seconds
         About how long all segments take together.
+    whole
+        The same potential as one force, with which single steps are quickest; None: ``system``.
 
     Returns
     -------
@@ -107,7 +112,8 @@ def measure_speeds(
     schemes = _schemes(temperature, friction, outer_step_fs, inner_step_fs, vibrational_friction)
     contexts, steps = [], []
     for scheme in schemes:
-        context = openmm.Context(system, scheme.make(system), platform, dict(properties))
+        used = whole if whole and scheme.single else system
+        context = openmm.Context(used, scheme.make(used), platform, dict(properties))
         context.setState(state)
         contexts.append(context)
         steps.append(_steps_of(context, seconds / (len(schemes) * _REPEATS)))
@@ -117,7 +123,11 @@ def measure_speeds(
             found.append(n * scheme.step_fs * 1e-6 * 86400 / _timed(context, n))
     return tuple(
         Speed(
-            scheme.name, statistics.median(found), min(found), max(found), *_counts(system, scheme)
+            scheme.name,
+            statistics.median(found),
+            min(found),
+            max(found),
+            *_counts(system, scheme, as_one=scheme.single and whole is not None),
         )
         for scheme, found in zip(schemes, speeds, strict=True)
     )
@@ -135,6 +145,7 @@ def _schemes(
             f"single step, {step_fs:g} fs",
             step_fs,
             lambda _: openmm.LangevinMiddleIntegrator(temperature, friction, step_fs * FS_TO_PS),
+            single=True,
         )
 
     def multiple(step_fs: float) -> _Scheme:
@@ -177,8 +188,8 @@ def _timed(context: openmm.Context, steps: int) -> float:
     return time.perf_counter() - began
 
 
-def _counts(system: openmm.System, scheme: _Scheme) -> tuple[float, float]:
-    """Count the evaluations per ps of the groups 0 and 1."""
+def _counts(system: openmm.System, scheme: _Scheme, as_one: bool) -> tuple[float, float]:
+    """Count the evaluations per ps of the groups 0 and 1; of one force: as if it were slow."""
     probe = openmm.System()
     for i in range(system.getNumParticles()):
         probe.addParticle(system.getParticleMass(i))
@@ -197,4 +208,4 @@ def _counts(system: openmm.System, scheme: _Scheme) -> tuple[float, float]:
     integrator.step(steps * steps_per_outer(integrator))
     length_ps = steps * scheme.step_fs * FS_TO_PS
     fast, slow = (c.calls - b for c, b in zip(counters, before, strict=True))
-    return fast / length_ps, slow / length_ps
+    return 0.0 if as_one else fast / length_ps, slow / length_ps

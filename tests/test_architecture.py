@@ -42,8 +42,10 @@ LAYERS = (
     ("training",),
     ("boxes", "recipe", "analysis", "throughput"),
     ("report",),
+    ("trust",),
     ("simulation",),
     ("audit",),
+    ("commands",),
     ("cli",),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -51,7 +53,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
     *("forces", "noise", "integrators", "isokinetic", "middle", "system", "model"),
-    *("boxes", "analysis", "throughput", "report", "simulation", "audit"),
+    *("boxes", "analysis", "throughput", "report", "trust", "simulation", "audit"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {

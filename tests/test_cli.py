@@ -32,14 +32,15 @@ def test_help_of_audits_has_examples(capsys: pytest.CaptureFixture[str]) -> None
 def test_audit_mts_passes_its_arguments_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = []
     monkeypatch.setattr("openmm_innff.audit.mts.audit_mts", lambda *a, **k: calls.append((*a, k)))
-    words = "audit mts x.innff --waters 32 --hydrogen-mass 1.008 2 --steps 0.5/2 1/4 --length 3"
+    words = "audit mts x.innff --waters 32 --hydrogen-mass 1.008 2 --steps 0.5/2 1/4"
+    words += " --length 3 --temperature 350"
     assert cli.main([*words.split(), "--out", str(tmp_path), "--resume", "--quick"]) == 0
     ((config, name, out, options),) = calls
     assert (name, out, options) == ("x.innff", tmp_path, {"resume": True, "write": None})
     assert config.waters == 32
     assert config.hydrogen_masses == (1.008, 2.0)
     assert config.steps == ((0.5, 2.0), (1.0, 4.0))
-    assert config.length_ps == 3.0
+    assert (config.length_ps, config.temperature) == (3.0, 350.0)
     assert config.nve_ps < 10.0
 
 

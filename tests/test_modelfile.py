@@ -10,13 +10,22 @@ import torch  # before openmm
 # isort: split
 import openmm
 from rich.console import Console
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from openmm_innff.errors import ModelFileError, SystemSetupError
 from openmm_innff.model import Model, load_model, shipped_models
 from openmm_innff.modelcard import format_card
-from openmm_innff.modelfile import FORMAT_VERSION, ModelCard, SafeSteps, read_model, save_model
+from openmm_innff.modelfile import (
+    FORMAT_VERSION,
+    ModelCard,
+    SafeSteps,
+    read_model,
+    read_uncertainty,
+    save_model,
+)
 from openmm_innff.potential import Potential
+from openmm_innff.potential.uncertainty import Uncertainty
 
 CARD = ModelCard(
     name="test",
@@ -182,3 +191,41 @@ def test_shipped_models_load_and_say_what_they_are(name):
     assert card.data_sha256
     assert card.licence != "unknown"
     assert card.safe_steps
+
+
+def an_uncertainty() -> Uncertainty:
+    draws, ends = torch.randn(3, 7), torch.randn(5)
+    return Uncertainty(draws, 1.5, 2.5, ends, ends + 1.0, 0.03, {"training_frames": 4})
+
+
+def test_the_uncertainty_comes_back_and_changes_nothing_else(tmp_path, tiny_potential) -> None:
+    known = an_uncertainty()
+    path = save_model(tmp_path / "known.innff", tiny_potential, CARD, known)
+    found = read_uncertainty(path)
+    for name in ("draws", "low", "high"):
+        assert torch.equal(getattr(found, name), getattr(known, name))
+    assert (found.energy_scale, found.force_scale, found.largest) == (1.5, 2.5, 0.03)
+    assert found.origin == known.origin
+    potential, card = read_model(path)
+    assert card == read_model(save_model(tmp_path / "bare.innff", tiny_potential, CARD))[1]
+    for name, values in tiny_potential.state_dict().items():
+        assert torch.equal(values, potential.state_dict()[name])
+
+
+def test_a_file_without_uncertainty_is_as_it_always_was(tmp_path, tiny_potential) -> None:
+    bare = save_model(tmp_path / "bare.innff", tiny_potential, CARD)
+    assert read_uncertainty(bare) is None
+    with safe_open(bare, framework="pt") as file:
+        assert json.loads(file.metadata()["innff"])["format_version"] < FORMAT_VERSION
+    with pytest.raises(ModelFileError, match="innff calibrate MODEL"):
+        load_model(bare).known_uncertainty()
+
+
+def test_an_uncertainty_that_lacks_a_tensor_is_damaged(tmp_path, tiny_potential) -> None:
+    path = save_model(tmp_path / "known.innff", tiny_potential, CARD, an_uncertainty())
+    with safe_open(path, framework="pt") as file:
+        kept = {k: file.get_tensor(k) for k in file.keys() if k != "uncertainty.low"}  # noqa: SIM118
+        header = file.metadata()
+    save_file(kept, path, metadata=header)
+    with pytest.raises(ModelFileError, match="the uncertainty is damaged"):
+        read_uncertainty(path)

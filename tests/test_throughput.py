@@ -53,3 +53,32 @@ def test_costly_slow_force_makes_multiple_time_steps_faster() -> None:
     assert 2.0 < multiple.ns_per_day / half.ns_per_day < 5.0
     for speed in (half, one, coarser, multiple):
         assert speed.slowest <= speed.ns_per_day <= speed.fastest
+
+
+def test_single_steps_take_the_whole_as_one_force() -> None:
+    """Its cost is that of the slow force: twice as quick as both parts one after the other."""
+    systems = [openmm.System() for _ in range(2)]
+    for system in systems:
+        system.addParticle(1.0)
+        system.addParticle(16.0)
+    for group, system in ((0, systems[0]), (1, systems[0]), (0, systems[1])):
+        force = openmm.PythonForce(Sleeper(0.002))
+        force.setForceGroup(group)
+        system.addForce(force)
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(systems[0], openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(np.eye(3)[:2])
+    context.setVelocities(np.zeros((2, 3)))
+    common = {
+        "temperature": 300.0,
+        "friction": 1.0,
+        "outer_step_fs": 2.0,
+        "inner_step_fs": 1.0,
+        "platform": platform,
+        "properties": {},
+        "seconds": 0.5,
+    }
+    state = context.getState(positions=True, velocities=True)
+    speeds = [measure_speeds(systems[0], state, whole=w, **common)[1] for w in (None, systems[1])]
+    assert (speeds[1].fast_per_ps, speeds[1].slow_per_ps) == pytest.approx((0, 1000))
+    assert 1.5 < speeds[1].ns_per_day / speeds[0].ns_per_day < 2.7

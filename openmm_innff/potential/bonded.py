@@ -88,6 +88,11 @@ class Bonded(nn.Module):
         values = torch.cat(rows)
         return Functions(values, *(column.to(values.device) for column in self._ranges))
 
+    def without_walls(self) -> None:
+        """Take away what holds atoms where the data end, and does not depend on any parameter."""
+        *grid, wall_low, wall_high = self._ranges
+        self._ranges = [*grid, torch.zeros_like(wall_low), torch.zeros_like(wall_high)]
+
     def forward(self, positions: Tensor, terms: Terms) -> tuple[Tensor, Tensor]:
         """Return energies of the atoms (N,) in eV and forces (N, 3) in eV/angstrom, float64.
 

@@ -171,11 +171,12 @@ def _speed(report: RunReport) -> list[str]:
         image(speed_figure(report.speeds), "Speeds"),
         table(head, rows),
         note(
-            "Measured at the end of this run with the same System, positions and thermostat: "
+            "Measured at the end of this run with the same potential, positions and thermostat: "
             "short segments of equal duration, all in turn, five times each; medians, and "
-            "the range as a line. Evaluations are counted as they happen. Nothing is written "
-            "meanwhile, so the run itself is a little slower. Like is compared with like where the "
-            "fast step is the single step; the last row is how this run was made."
+            "the range as a line. Single steps evaluate the whole potential as one force, which "
+            "is quickest (counted here as slow). Evaluations are counted as they happen. Nothing "
+            "is written meanwhile, so the run itself is a little slower. Like is compared with "
+            "like where the fast step is the single step; the last row is how this run was made."
         ),
     ]
 

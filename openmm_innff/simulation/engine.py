@@ -27,6 +27,7 @@ from openmm_innff.simulation.checkpoint import (
 )
 from openmm_innff.simulation.guard import Guard, degrees_of_freedom, temperature_of
 from openmm_innff.simulation.outputs import Outputs, Sample
+from openmm_innff.simulation.watch import Watch
 from openmm_innff.units import ATOMIC_MASS, FS_TO_PS, KJ_PER_MOL_TO_EV
 
 _AMU_PER_ANGSTROM3_TO_G_PER_CM3 = ATOMIC_MASS * 1e3 / 1e-24
@@ -111,6 +112,8 @@ class Engine:
         Where to go on; None starts, and writes the first checkpoint.
     fingerprint
         Of the forces; a checkpoint made with others is refused.
+    watch
+        Looks at the uncertainty of the model; None: nobody does.
     """
 
     def __init__(
@@ -122,8 +125,10 @@ class Engine:
         folder: Path,
         checkpoint: Checkpoint | None = None,
         fingerprint: str = "",
+        watch: Watch | None = None,
     ) -> None:
         self._context, self._schedule, self._guard = context, schedule, guard
+        self._watch = watch
         self._folder, self._fingerprint = folder, fingerprint
         system = context.getSystem()
         self._freedom = degrees_of_freedom(system)
@@ -144,6 +149,9 @@ class Engine:
                 self._save()
             else:
                 self._renew(checkpoint.state)
+            if watch is not None:
+                names = tuple(stage.name for stage in schedule.stages)
+                watch.begin(names, names[self.place.stage], self._time_ps(self.place))
         except BaseException:
             self._outputs.close()
             raise
@@ -170,7 +178,8 @@ class Engine:
         Raises
         ------
         SimulationError
-            If the run exploded; says when, and where the last checkpoint is.
+            If the run exploded; says when, and where the last checkpoint is. If the model is too
+            uncertain, and the run shall stop there.
         FileWriteError
             If a file can't be written; the last checkpoint is whole.
         """
@@ -222,6 +231,8 @@ class Engine:
         self._outputs.write_row(sample)
         if stage.frames:
             self._outputs.write_frame(positions, box)
+        if self._watch is not None:
+            self._watch.look(stage.name, done.block, sample.time_ps, positions, matrix)
         if done.block >= stage.blocks and done.stage + 1 < len(self._schedule.stages):
             done = Place(done.stage + 1, 0)
         self.place = done

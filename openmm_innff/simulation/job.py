@@ -1,6 +1,7 @@
 """The job from a recipe to a report."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import torch  # before openmm: openmmtorch's libraries need those that torch loads
@@ -29,7 +30,9 @@ from openmm_innff.simulation.results import (
     save_speeds,
 )
 from openmm_innff.simulation.start import Setup, inner_count, resolve_files, set_up, start
+from openmm_innff.simulation.watch import Watch
 from openmm_innff.throughput import SINGLE_STEPS_FS, Speed, measure_speeds
+from openmm_innff.trust import Monitor
 
 REPORT = "report.html"
 TOPOLOGY = "topology.pdb"
@@ -94,7 +97,8 @@ def run(
         else:
             context.loadCheckpoint(checkpoint.state)
         config = _set_threads(folder, config, context)
-        _simulate(folder, config, setup, context, checkpoint, console)
+        watch = _watch(folder, config, model, setup, console)
+        _simulate(folder, config, setup, context, checkpoint, console, watch)
         speeds = _speeds(folder, config, setup, context, machine, console)
         report = make_report(folder, config, model, setup, machine, speeds)
         write_report(report, folder / REPORT)
@@ -109,10 +113,13 @@ def _simulate(
     context: openmm.Context,
     checkpoint: Checkpoint | None,
     console: Console,
+    watch: Watch | None,
 ) -> None:
     schedule = make_schedule(config, setup.steps.outer_fs, inner_count(setup.steps))
     guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom)
-    engine = Engine(context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint)
+    engine = Engine(
+        context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint, watch
+    )
     stop, display = StopRequest(), Display(console, schedule)
     with stop.listening(), display.running(engine.place.stage, engine.place.block):
         finished = engine.run(display.show, stop)
@@ -123,6 +130,18 @@ def _simulate(
             soft_wrap=True,
         )
         raise KeyboardInterrupt
+
+
+def _watch(
+    folder: Path, config: RunConfig, model: Model, setup: Setup, console: Console
+) -> Watch | None:
+    """Return what looks at the uncertainty of the model, if the recipe asks for it."""
+    if config.uncertainty_every_fs is None:
+        return None
+    every = max(1, round(config.uncertainty_every_fs / config.report_every_fs))
+    monitor = Monitor(model, setup.topology, limit=config.uncertainty_limit_eV_per_angstrom)
+    say = partial(console.print, soft_wrap=True)
+    return Watch(monitor, folder, every, config.uncertainty_stop, say)
 
 
 def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> RunConfig:
@@ -188,6 +207,7 @@ def _speeds(
             platform=machine.platform,
             properties=machine.properties,
             seconds=config.speed_test_s,
+            whole=setup.whole,
         )
         save_speeds(speeds, folder / SPEEDS)
     return speeds

@@ -16,7 +16,9 @@ import openmm
 
 from openmm_innff.errors import BackendError
 
-_FASTEST_FIRST = ("CUDA", "CPU")
+_FASTEST_FIRST = ("CUDA", "Reference")
+"""Without a GPU the work is the potential's, which is the same on both other platforms, and that
+called CPU wakes up threads in each step, which takes longer than a fast part."""
 
 _WARM_UPS, _ROUNDS, _AT_MOST_S = 3, 5, 5.0
 _WORTH = 0.1
@@ -59,7 +61,7 @@ def prepare_machine(name: str, precision: str) -> Machine:
     Parameters
     ----------
     name
-        Name of a platform, or "auto": CUDA where it works, else CPU.
+        Name of a platform, or "auto": CUDA where it works, else Reference.
     precision
         "single" (mixed on a GPU) or "double".
 

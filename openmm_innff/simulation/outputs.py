@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -176,6 +177,20 @@ class Outputs:
         csv.writer(line, lineterminator="\n").writerow(cells)
         self._table.write(line.getvalue().encode())
         self._table.flush()  # so that a look into the file shows how far the run is
+
+
+def append_line(path: Path, cells: Sequence[str]) -> None:
+    """Append a row to a table that may be looked into at any time.
+
+    Raises
+    ------
+    FileWriteError
+        If it can't be written.
+    """
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    with _explained(path.parent), path.open("a", encoding="utf-8", newline="") as file:
+        file.write(line.getvalue())
 
 
 @contextlib.contextmanager

@@ -40,8 +40,9 @@ class Setup:
         Atoms, bonds and box.
     positions
         To start from, shape (n_atoms, 3), angstrom.
-    system
-        Fast forces in group 0, slow ones in group 1.
+    system, whole
+        Fast forces in group 0, slow ones in group 1; and the same potential as one force, as it is
+        without means for long steps.
     steps
         Steps and hydrogen mass that are used.
     fingerprint
@@ -51,6 +52,7 @@ class Setup:
     topology: app.Topology
     positions: NDArray[np.float64]
     system: openmm.System
+    whole: openmm.System
     steps: SafeSteps
     fingerprint: str
 
@@ -89,13 +91,21 @@ def set_up(config: RunConfig, model: Model, settle: bool) -> Setup:
     topology, positions = _structure(config)
     if settle and config.waters is not None:
         positions = settle_classically(topology, positions, config.temperature_K, seed=config.seed)
+    system = _system(config, model, topology, steps, mollified=steps.mollified)
+    whole = _system(config, model, topology, steps, mollified=False, split=False)
+    return Setup(topology, positions, system, whole, steps, _fingerprint(model))
+
+
+def _system(
+    config: RunConfig, model: Model, topology: app.Topology, steps: SafeSteps, **options: bool
+) -> openmm.System:
     heavy = abs(steps.hydrogen_mass - _HYDROGEN) > 0.01
     system = model.create_system(
         topology,
         backend=config.backend,
         precision=config.precision,
         hydrogen_mass=steps.hydrogen_mass if heavy else None,
-        mollified=steps.mollified,
+        **options,
     )
     if config.pressure_bar is not None:
         barostat = openmm.MonteCarloBarostat(
@@ -105,7 +115,7 @@ def set_up(config: RunConfig, model: Model, settle: bool) -> Setup:
         )
         barostat.setRandomNumberSeed(config.seed + 1)
         system.addForce(barostat)
-    return Setup(topology, positions, system, steps, _fingerprint(model))
+    return system
 
 
 def inner_count(steps: SafeSteps) -> int:

@@ -106,7 +106,7 @@ def _normalise(readout: Readout, sample: list[tuple[Tensor, list[int]]]) -> None
 
 
 @torch.no_grad()
-def set_cores(potential: Potential, sample: list[Batch]) -> None:
+def set_cores(potential: Potential, sample: list[Batch], shrink_only: bool = False) -> None:
     """Set the core radii to the shortest distance of each pair of species.
 
     Parameters
@@ -115,6 +115,8 @@ def set_cores(potential: Potential, sample: list[Batch]) -> None:
         Pairs that never meet within the fast cutoff keep their radius.
     sample : list of Batch
         All training frames.
+    shrink_only : bool
+        Radii that are shorter already stay: other data have set them.
     """
     shortest = shortest_distances(potential, sample)
     for component in (potential.fast, potential.slow):
@@ -122,7 +124,8 @@ def set_cores(potential: Potential, sample: list[Batch]) -> None:
         if not isinstance(component, Bonded) and component.repulsive:
             core = component.repulsion.core
             reached = shortest < component.cutoff
-            core[reached] = shortest[reached].to(core.dtype)
+            found = shortest[reached].to(core.dtype)
+            core[reached] = torch.minimum(core[reached], found) if shrink_only else found
 
 
 def shortest_distances(potential: Potential, sample: list[Batch]) -> Tensor:

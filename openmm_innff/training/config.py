@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openmm_innff.errors import ConfigError
-from openmm_innff.potential import BondedConfig, ComponentConfig
+from openmm_innff.potential import BondedConfig, ComponentConfig, PotentialConfig
 from openmm_innff.settings import build, read_toml
 
 
@@ -192,8 +192,16 @@ class TrainingConfig:
             raise ConfigError("smoothness: wanted every >= 1 and tau_fs > 0")
 
 
-def load_config(path: str | os.PathLike[str]) -> TrainingConfig:
+def load_config(
+    path: str | os.PathLike[str], base: PotentialConfig | None = None
+) -> TrainingConfig:
     """Read a training configuration.
+
+    Parameters
+    ----------
+    path : path
+    base : PotentialConfig
+        Of a model that training goes on from: it says what both parts are, and the file does not.
 
     Raises
     ------
@@ -203,10 +211,21 @@ def load_config(path: str | os.PathLike[str]) -> TrainingConfig:
     source = Path(path)
     entries = read_toml(source)
     try:
-        config = build(TrainingConfig, entries)
+        config = _build_on(base, entries) if base else build(TrainingConfig, entries)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
     return _resolve_paths(config, source.parent)
+
+
+def _build_on(base: PotentialConfig, entries: dict[str, Any]) -> TrainingConfig:
+    """Return the configuration of a run whose parts are those of a base model."""
+    shape = {"fast": base.fast, "slow": base.slow, "distilled": base.distilled}
+    given = [name for name in shape if name in entries]
+    if given:
+        raise ConfigError(f"{given[0]}: the base model says what it is; leave it out with --from")
+    anything: dict[str, Any] = {"cutoff": 1.0}
+    config = build(TrainingConfig, {**entries, "fast": anything, "slow": anything})
+    return dataclasses.replace(config, **shape)  # type: ignore[arg-type]
 
 
 def _resolve_paths(config: TrainingConfig, folder: Path) -> TrainingConfig:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from openmm_innff.errors import ConfigError
+from openmm_innff.model import Model
 from openmm_innff.modelfile import read_model
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.run import CHECKPOINT, read_training_data, train
@@ -19,6 +20,7 @@ def train_sizes(
     out: str | os.PathLike[str],
     resume: bool = False,
     progress: bool = True,
+    base: Model | None = None,
 ) -> list[Path]:
     """Train a potential on several numbers of frames, each in a folder of its own.
 
@@ -38,6 +40,8 @@ def train_sizes(
         Go on from where it was stopped.
     progress : bool
         Show what is trained.
+    base : Model
+        See `train`.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def train_sizes(
         folder = Path(out) / f"{size}-frames"
         console.print(f"{size} of {total} frames, into {folder}", highlight=False)
         going_on = resume and (folder / CHECKPOINT).exists()
-        models.append(train(with_frames(config, size, total), folder, going_on, progress))
+        models.append(train(with_frames(config, size, total), folder, going_on, progress, base))
     for size, path in zip(sorted(sizes), models, strict=True):
         error = read_model(path)[1].errors["valid_force_rmse_meV_per_A"]
         console.print(f"{size:6d} frames: force RMSE {error:.2f} meV/A", highlight=False)

@@ -134,16 +134,26 @@ def _short(text: str) -> str:
         return text
 
 
-def progress_bar() -> Progress:
-    """Return the progress bar of a training stage."""
+def progress_bar(what: str = "steps", console: Console | None = None) -> Progress:
+    """Return the progress bar of a training stage, or of something else that is counted.
+
+    Parameters
+    ----------
+    what : str
+        Is counted.
+    console : Console, optional
+        Nothing is shown where it is no terminal. Without it, a display has to show the bar.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("steps"),
+        TextColumn(what),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
+        console=console,
+        disable=console is not None and not console.is_terminal,
     )
 
 

@@ -11,24 +11,25 @@ import numpy as np
 import torch
 from ase.data import atomic_masses
 from rich.console import Console
-from torch import Tensor
 
-from openmm_innff.data import FrameSet, fit_baseline, read_frames, split_frames
+from openmm_innff.data import FrameSet, read_frames, split_frames
 from openmm_innff.errors import DataError, SimulationError
 from openmm_innff.files import make_folder
 from openmm_innff.interrupt import StopRequest
+from openmm_innff.model import Model
 from openmm_innff.modelfile import ModelCard, save_model
-from openmm_innff.potential import BondedConfig, Potential, PotentialConfig
+from openmm_innff.potential import Potential
 from openmm_innff.training.batch import Batch, make_batch
-from openmm_innff.training.bonded import known_types
 from openmm_innff.training.bonds import hydrogen_bond_forces, hydrogen_bond_lengths
 from openmm_innff.training.calibrate import shortest_distances
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.log import TrainingLog, display, epoch_row, progress_bar
 from openmm_innff.training.plots import plot_learning_curve
+from openmm_innff.training.start import composition, continued_potential, new_potential
 from openmm_innff.training.stretch import Stretched, longest_bonds, stretch
-from openmm_innff.training.trainer import Trainer, smallest_shift
+from openmm_innff.training.trainer import Trainer
+from openmm_innff.training.uncertainty_command import summary, uncertainty_of
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -39,6 +40,7 @@ def train(
     out: str | os.PathLike[str],
     resume: bool = False,
     progress: bool = True,
+    base: Model | None = None,
 ) -> Path:
     """Train a potential and write its model file, log and learning curve.
 
@@ -51,6 +53,8 @@ def train(
         Go on from the checkpoint in ``out``.
     progress : bool
         Show a live table and a progress bar.
+    base : Model
+        Model to go on from instead of random numbers; the shape is that of its potential.
 
     Returns
     -------
@@ -71,8 +75,9 @@ def train(
         )
     torch.set_default_dtype(torch.float32)
     training, validation = _read(config)
-    trainer = make_trainer(config, training, validation)
-    fingerprint = _fingerprint(config, training, validation)
+    start = None if base is None else base.potential
+    trainer = make_trainer(config, training, validation, start)
+    fingerprint = _fingerprint(config, training, validation, start)
     log = TrainingLog(folder / LOG, resume)
     if resume:
         load_checkpoint(checkpoint, trainer, fingerprint)
@@ -89,7 +94,7 @@ def train(
             f"stopped; all is saved in {folder}. To go on, repeat the command with --resume"
         )
         raise
-    return _finish(trainer, config, training, validation, folder, console)
+    return _finish(trainer, config, training, validation, folder, console, base)
 
 
 def _read(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
@@ -117,22 +122,18 @@ def read_training_data(config: TrainingConfig) -> tuple[FrameSet, FrameSet]:
     return split_frames(frames, config.data.validation, config.optimizer.seed)
 
 
-def make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> Trainer:
-    """Return a trainer of a new potential, at the beginning of its first stage."""
-    isolated = config.data.isolated_atoms
-    baseline = fit_baseline(training, read_frames(isolated, isolated=True) if isolated else None)
+def make_trainer(
+    config: TrainingConfig,
+    training: FrameSet,
+    validation: FrameSet,
+    base: Potential | None = None,
+) -> Trainer:
+    """Return a trainer at the beginning of its first stage: of a new potential, or of ``base``."""
     dtype = getattr(torch, config.optimizer.dtype)
-    fast = config.fast
-    if isinstance(fast, BondedConfig):
-        fast = known_types(fast, training)
-    shape = PotentialConfig(training.elements, fast, config.slow, config.distilled)
-    potential = Potential(shape, seed=config.optimizer.seed).to(dtype)
-    energies = [baseline.energies[symbol] for symbol in potential.elements]
-    # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
-    change = smallest_shift(
-        _counts(training), torch.from_numpy(training.energies - baseline.of(training))
-    )
-    potential.reference_energies = torch.tensor(energies, dtype=torch.float64) + change
+    if base is None:
+        potential = new_potential(config, training).to(dtype)
+    else:
+        potential = continued_potential(base, training).to(dtype)
 
     def batches(frames: FrameSet) -> list[Batch]:
         return [
@@ -142,7 +143,7 @@ def make_trainer(config: TrainingConfig, training: FrameSet, validation: FrameSe
 
     made = batches(training)
     stretched = _stretched(config, potential, training, made)
-    return Trainer(config, potential, made, batches(validation), stretched)
+    return Trainer(config, potential, made, batches(validation), stretched, base is not None)
 
 
 def _stretched(
@@ -160,17 +161,18 @@ def _stretched(
     return [item for item in found if item is not None]
 
 
-def _counts(frames: FrameSet) -> Tensor:
-    """Return the composition of each frame, shape (frames, species), float64."""
-    return torch.tensor(frames.counts(frames.elements), dtype=torch.float64)
-
-
-def _fingerprint(config: TrainingConfig, training: FrameSet, validation: FrameSet) -> str:
+def _fingerprint(
+    config: TrainingConfig, training: FrameSet, validation: FrameSet, base: Potential | None
+) -> str:
     settings = dataclasses.asdict(config)
     del settings["card"]
     del settings["data"]
     text = json.dumps([settings, training.sha256, validation.sha256], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode())
+    if base is not None:
+        for parameter in base.parameters():
+            digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _summary(trainer: Trainer, training: FrameSet, validation: FrameSet) -> str:
@@ -235,8 +237,9 @@ def _finish(
     validation: FrameSet,
     folder: Path,
     console: Console,
+    base: Model | None,
 ) -> Path:
-    trainer.fit_reference_energies(_counts(training))
+    trainer.fit_reference_energies(composition(trainer.potential, training))
     errors = trainer.validate()
     elements, sample = trainer.potential.elements, trainer.training
     lengths = hydrogen_bond_lengths(elements, sample)
@@ -256,6 +259,7 @@ def _finish(
             elements, sample, [trainer.slow_forces(batch) for batch in sample], lengths
         ),
         training={
+            **({} if base is None else {"from": base.card.name}),
             "frames": len(training),
             "validation_frames": len(validation),
             "minutes": round(trainer.seconds / 60, 1),
@@ -267,10 +271,11 @@ def _finish(
         },
         version=version("openmm-innff"),
     )
-    path = save_model(folder / f"{config.card.name}.innff", trainer.average, card)
+    known = uncertainty_of(trainer.average, training, validation, console)
+    path = save_model(folder / f"{config.card.name}.innff", trainer.average, card, known)
     plot_learning_curve(folder / LOG, folder / "learning_curve.png")
     console.print(
         f"validation: force RMSE {errors['valid_force_rmse']:.2f} meV/A, energy RMSE "
-        f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\nwritten: {path}"
+        f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\n{summary(known)}\nwritten: {path}"
     )
     return path

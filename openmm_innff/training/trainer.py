@@ -23,31 +23,13 @@ from openmm_innff.training.losses import (
     rms,
     slow_forces,
 )
+from openmm_innff.training.shift import smallest_shift
 from openmm_innff.training.stretch import Stretched, lack_of_pull
 
 CALIBRATION_FRAMES = 20
 FAST, JOINT, WHOLE, DISTIL = "fast", "joint", "whole", "distil"
 STAGES = {FAST: ("fast",), JOINT: ("fast", "slow"), WHOLE: ("slow",), DISTIL: ("fast",)}
 """Components that are trained in each stage."""
-
-
-def smallest_shift(counts: Tensor, energies: Tensor) -> Tensor:
-    """Return the smallest energies per species that explain total energies.
-
-    Parameters
-    ----------
-    counts : Tensor, shape (frames, species)
-        Composition of each frame.
-    energies : Tensor, shape (frames,)
-        In eV.
-
-    Returns
-    -------
-    Tensor, shape (species,)
-        Least squares per atom; of all solutions the one of smallest norm, in eV.
-    """
-    per_atom = 1.0 / counts.sum(1)
-    return torch.linalg.pinv(counts * per_atom.unsqueeze(1), rtol=1e-6) @ (energies * per_atom)
 
 
 @dataclass
@@ -87,6 +69,8 @@ class Trainer:
         Single frames.
     stretched : sequence of Stretched
         Frames whose stretched bonds must pull back.
+    continued : bool
+        Whether the potential has been trained before: then its scales stay what they are.
     """
 
     def __init__(
@@ -96,12 +80,14 @@ class Trainer:
         training: list[Batch],
         validation: list[Batch],
         stretched: Sequence[Stretched] = (),
+        continued: bool = False,
     ) -> None:
         self.config = config
         self.potential = potential
         self.training = training
         self.validation = validation
         self.stretched = stretched
+        self.continued = continued
         self.dtype = getattr(torch, config.optimizer.dtype)
         self.force_scale = rms(torch.cat([batch.forces for batch in training]))
         self.stage = self.stages[0]
@@ -117,7 +103,9 @@ class Trainer:
 
     def _prepare(self) -> None:
         """Calibrate the core radii, and the components that have no stage before theirs."""
-        set_cores(self.potential, self.training)
+        set_cores(self.potential, self.training, shrink_only=self.continued)
+        if self.continued:
+            return
         if self.stage != WHOLE:
             self._calibrate("fast", self.force_scale)
         if self.stage != FAST:
@@ -155,7 +143,9 @@ class Trainer:
         """Stages of this run, in order."""
         if self.config.distilled:
             return (WHOLE, DISTIL)
-        return (FAST, JOINT) if self.config.optimizer.fast_epochs > 0 else (JOINT,)
+        if self.continued or not self.config.optimizer.fast_epochs:
+            return (JOINT,)
+        return (FAST, JOINT)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -292,9 +282,9 @@ class Trainer:
     def next_stage(self) -> None:
         """Go on to the next stage, from the averaged potential."""
         self.potential.load_state_dict(self.average.state_dict())
-        if self.stage == WHOLE:
+        if self.stage == WHOLE and not self.continued:
             self._calibrate("fast", self.force_scale)
-        else:
+        elif self.stage == FAST:
             residual = [self._errors(batch, ("fast",))[1] for batch in self.validation]
             self._calibrate("slow", max(rms(torch.cat(residual)), 0.05 * self.force_scale))
         self.average.load_state_dict(self.potential.state_dict())

@@ -248,7 +248,8 @@ def test_gradients_of_a_training_loss_are_those_of_autograd(layers, dtype, toler
 
 
 @pytest.fixture
-def restore_threads():
+def restore_threads(monkeypatch):
+    monkeypatch.delenv("OPENMM_CPU_THREADS", raising=False)  # it has the last word
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

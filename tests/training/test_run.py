@@ -4,16 +4,23 @@ import csv
 import dataclasses
 import signal
 
+import numpy as np
 import pytest
 import torch
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
 
 from openmm_innff.data import read_frames, split_frames
-from openmm_innff.errors import ConfigError, SimulationError
+from openmm_innff.errors import ConfigError, DataError, SimulationError
 from openmm_innff.model import load_model
 from openmm_innff.modelfile import read_model
 from openmm_innff.training import load_config, train
+from openmm_innff.training.config import DataConfig
 from openmm_innff.training.predict import predict
-from openmm_innff.training.trainer import Trainer, smallest_shift
+from openmm_innff.training.shift import smallest_shift
+from openmm_innff.training.start import composition, continued_potential
+from openmm_innff.training.trainer import Trainer
 
 
 def with_optimizer(config, **changes):
@@ -235,3 +242,74 @@ def test_configuration_is_read_with_paths_relative_to_it(tmp_path):
     assert config.slow.cutoff == 3.0
     assert config.optimizer.fast_epochs == 1
     assert dataclasses.asdict(config)["smoothness"]["tau_fs"] == 2.0
+
+
+# -- from another model ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def base(small_config, tmp_path):
+    config = with_optimizer(small_config, fast_epochs=15, joint_epochs=40)
+    return load_model(train(config, tmp_path / "base", progress=False))
+
+
+@pytest.fixture
+def other_level(small_config, tmp_path):
+    """Three frames of the same molecules at another level: each oxygen has 7 eV more."""
+    frames = read(small_config.data.train, index="0:3")
+    for atoms in frames:
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        energy += 7.0 * atoms.get_chemical_symbols().count("O")
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    path = tmp_path / "other.xyz"
+    write(path, frames, format="extxyz")
+    data = DataConfig(train=str(path), validation=small_config.data.train)
+    return dataclasses.replace(with_optimizer(small_config, joint_epochs=1), data=data)
+
+
+def test_training_goes_on_from_a_model(base, other_level, tmp_path):
+    model = load_model(train(other_level, tmp_path / "run", progress=False, base=base))
+    before = base.card.errors["valid_force_rmse_meV_per_A"]
+    assert model.card.errors["valid_force_rmse_meV_per_A"] < 2.0 * before
+    scratch = load_model(train(other_level, tmp_path / "scratch", progress=False))
+    assert scratch.card.errors["valid_force_rmse_meV_per_A"] > 5.0 * before
+    assert model.card.training["from"] == "springs"
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["joint"]  # no stage of the fast part
+
+
+def test_it_takes_the_constants_between_two_levels_from_the_data(base, other_level):
+    frames = read_frames(other_level.data.train)
+    shifted = continued_potential(base.potential, frames)
+    change = shifted.reference_energies - base.potential.reference_energies
+    np.testing.assert_allclose(
+        composition(shifted, frames) @ change, 7.0 * frames.counts(["O"])[:, 0], atol=0.05
+    )
+
+
+def test_a_base_model_must_know_the_elements(base, other_level, tmp_path):
+    path = tmp_path / "nitrogen.xyz"
+    atoms = Atoms("N2", [[0, 0, 0], [0, 0, 1.1]])
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0, forces=np.zeros((2, 3)))
+    write(path, [atoms] * 2, format="extxyz")
+    config = dataclasses.replace(other_level, data=DataConfig(train=str(path), validation=0.5))
+    with pytest.raises(
+        DataError, match=r"wanted elements that the base model knows \(H O\), found N"
+    ):
+        train(config, tmp_path / "run", progress=False, base=base)
+
+
+def test_a_file_for_a_base_model_has_no_parts_of_its_own(base, tmp_path, small_config):
+    path = tmp_path / "tune.toml"
+    path.write_text('[data]\ntrain = "a.xyz"\n[card]\nname = "tuned"\n')
+    config = load_config(path, base.potential.config)
+    assert (config.fast, config.slow) == (small_config.fast, small_config.slow)
+    path.write_text(path.read_text() + "[slow]\ncutoff = 3\n")
+    with pytest.raises(ConfigError, match="slow: the base model says what it is"):
+        load_config(path, base.potential.config)
+
+
+def test_a_run_from_one_model_does_not_resume_from_another(base, other_level, tmp_path):
+    train(other_level, tmp_path / "run", progress=False, base=base)
+    with pytest.raises(SimulationError, match="written with other settings or data"):
+        train(other_level, tmp_path / "run", resume=True, progress=False)

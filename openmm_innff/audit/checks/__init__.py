@@ -7,6 +7,7 @@ To add one, write a function of a `Bench` that returns a `Measurement`, decorate
 from openmm_innff.audit.checks import (
     backends,
     bond_scans,
+    calibration,
     configurational_temperature,
     cost,
     coverage,
@@ -44,6 +45,7 @@ from openmm_innff.audit.checks import (
     terms,
     translation,
     triclinic,
+    uncertainty,
     vibrations,
 )
 from openmm_innff.audit.checks.registry import GROUPS, Check, all_checks, find_checks
@@ -54,6 +56,7 @@ __all__ = [
     "all_checks",
     "backends",
     "bond_scans",
+    "calibration",
     "configurational_temperature",
     "cost",
     "coverage",
@@ -92,5 +95,6 @@ __all__ = [
     "terms",
     "translation",
     "triclinic",
+    "uncertainty",
     "vibrations",
 ]

@@ -1,6 +1,7 @@
 """Potentials of any kind as the tests of an audit see them."""
 
 from openmm_innff.audit.subjects.base import (
+    Deviations,
     Evaluate,
     Evaluation,
     EvaluationError,
@@ -15,6 +16,7 @@ from openmm_innff.audit.subjects.names import KINDS, open_subject
 
 __all__ = [
     "KINDS",
+    "Deviations",
     "Evaluate",
     "Evaluation",
     "EvaluationError",

@@ -30,6 +30,16 @@ class Evaluation(NamedTuple):
     forces: Array
 
 
+class Deviations(NamedTuple):
+    """How far a subject says that it may be off: standard deviations.
+
+    Of the energy in eV; of a component of the force on each atom in eV/angstrom, shape (N,).
+    """
+
+    energy: float
+    forces: Array
+
+
 Evaluate = Callable[[Array, Array | None], Evaluation]
 """Takes positions (N, 3) and box vectors as rows (3, 3), in angstrom; None: not periodic."""
 
@@ -231,6 +241,10 @@ class Subject(ABC):
 
         None if it is not made of functions of one variable.
         """
+        return None
+
+    def deviations(self, structure: Structure) -> Deviations | None:
+        """Return how far it may be off for a structure; None if it does not say."""
         return None
 
     def node_use(self, structures: Sequence[Structure]) -> Sequence[NodeUse]:

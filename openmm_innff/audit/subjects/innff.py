@@ -10,6 +10,7 @@ import openmm
 
 from openmm_innff.audit.structure import Array, Indices, Structure
 from openmm_innff.audit.subjects.base import (
+    Deviations,
     Evaluate,
     Evaluation,
     EvaluationError,
@@ -30,6 +31,7 @@ from openmm_innff.forces.backend import torch_obstacle
 from openmm_innff.integrators import mts_nve_integrator
 from openmm_innff.model import Model
 from openmm_innff.potential.potential import PARTS
+from openmm_innff.potential.uncertainty import UncertaintyEvaluator
 from openmm_innff.units import FS_TO_PS
 
 _DTYPES = {"single": torch.float32, "double": torch.float64}
@@ -61,6 +63,7 @@ class InnffSubject(Subject):
         names = ["torch", *(["compiled"] if library() is not None else [])]
         names += [name for name, key in _OPENMM.items() if key == "python" or not torch_obstacle()]
         self.backends = tuple(names)
+        self._doubts: dict[tuple[bytes, bool, str], UncertaintyEvaluator] = {}
 
     def bind(self, structure: Structure, options: Options = Options()) -> Evaluate:  # noqa: B008
         """Return the function that evaluates these atoms at any positions and box."""
@@ -106,6 +109,24 @@ class InnffSubject(Subject):
     def learned(self, structures: Sequence[Structure]) -> Learned | None:
         """Return radial functions and interpolants of readouts, see `Subject.learned`."""
         return learned_of(self.model.potential, structures)
+
+    def deviations(self, structure: Structure) -> Deviations | None:
+        """Return what its uncertainty says, if it was calibrated, see `Subject.deviations`."""
+        if self.model.uncertainty is None:
+            return None
+        key = structure.numbers.tobytes(), structure.periodic, str(structure.bonds)
+        if key not in self._doubts:
+            self._doubts = {
+                key: UncertaintyEvaluator(
+                    self.model.potential,
+                    self.model.uncertainty,
+                    structure.numbers,
+                    periodic=structure.periodic,
+                    bonds=structure.bonds,
+                )
+            }
+        found = self._doubts[key](structure.positions, structure.cell)
+        return Deviations(found.energy, found.forces)
 
     def node_use(self, structures: Sequence[Structure]) -> Sequence[NodeUse]:
         """Return how often nodes of radial functions and readouts are used."""

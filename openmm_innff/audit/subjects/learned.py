@@ -10,13 +10,14 @@ from torch import Tensor
 
 from openmm_innff.audit.structure import Array, Structure
 from openmm_innff.audit.subjects.base import Learned, LearnedFunction
-from openmm_innff.audit.subjects.terms import inputs_of
+from openmm_innff.neighbors import find_pairs
 from openmm_innff.nn.bsplines import bspline_weights
 from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.nn.interpolant import interpolate, soft_clip
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.projections import projections, readouts_of
 
 _SHOWN = 6
 """Interpolants of each readout and element."""
@@ -57,7 +58,7 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
                     inputs[layer][species].append(values)
                     outside[structure.name][0] += int((values.abs() > readout.bound).sum())
                     outside[structure.name][1] += values.numel()
-        readouts = [component.readout, *(readout for _, readout in component.deeper())]
+        readouts = readouts_of(component)
         for layer, (name, readout) in enumerate(zip(names, readouts, strict=True)):
             for species, symbol in enumerate(potential.elements):
                 used = torch.cat(inputs[layer][species])
@@ -121,17 +122,15 @@ def projections_of(
     component: Component, potential: Potential, structure: Structure
 ) -> list[tuple[Readout, list[Tensor]]]:
     """Return each readout and what its interpolants get: of each species, shape (n, P)."""
-    order = torch.argsort(potential.species_index(structure.numbers), stable=True)
+    species = potential.species_index(structure.numbers)
+    order = torch.argsort(species, stable=True)
     positions = torch.tensor(structure.positions)[order]
-    _, kept = inputs_of(component, potential, structure, positions)
-    found = []
-    for readout, invariants, counts, _ in kept:
-        normalised = readout.normalised(invariants, counts).split(counts)
-        found.append((readout, [
-            part @ readout.projection[z] * readout.input_factor + readout.bias[z]
-            for z, part in enumerate(normalised)
-        ]))  # fmt: skip
-    return found
+    box = torch.zeros(3, 3, dtype=torch.float64)
+    if structure.cell is not None:
+        box = torch.tensor(structure.cell)
+    pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
+    found = projections(component, positions, pairs, species[order])
+    return list(zip(readouts_of(component), found, strict=True))
 
 
 def _interpolants(
