@@ -6,11 +6,11 @@ import numpy as np
 
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks.registry import check
-from openmm_innff.audit.checks.sizes import REPEATS, large, power_law, sizes
+from openmm_innff.audit.checks.sizes import FEWEST_FITTED, REPEATS, large, power_law, sizes
 from openmm_innff.audit.result import Curve, Measurement, NotApplicable, Panel
 
-_SEEN_MB = 0.5
-"""Less may be what the C library keeps at hand anyway."""
+_SEEN_MB = 4.0
+"""Less can't be told from what the C library keeps at hand, by one MB or two."""
 
 
 @check(
@@ -57,7 +57,11 @@ def memory(bench: Bench) -> Measurement:
     if len(known) < len(found):
         raise NotApplicable("the operating system doesn't tell how much memory an evaluation took")
     growth = {n: more - mb for (n, mb), (_, more) in pairwise(known)}
-    value, error, factor = power_law({n: mb for n, mb in growth.items() if mb > _SEEN_MB})
+    seen = {n: mb for n, mb in growth.items() if mb > _SEEN_MB}
+    if len(seen) < FEWEST_FITTED:
+        atoms, most = known[-1]
+        raise NotApplicable(f"too little to tell how it grows: {most:.0f} MB for {atoms} atoms")
+    value, error, factor = power_law(seen)
     rows = [
         (f"{size.atoms}", f"{mb:.1f}", f"{growth[n]:.1f}" if n in growth else "–",
          f"{size.peak:.0f}")
