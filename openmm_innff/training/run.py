@@ -131,9 +131,9 @@ def make_trainer(
     """Return a trainer at the beginning of its first stage: of a new potential, or of ``base``."""
     dtype = getattr(torch, config.optimizer.dtype)
     if base is None:
-        potential = new_potential(config, training).to(dtype)
+        potential = new_potential(config, training)
     else:
-        potential = continued_potential(base, training).to(dtype)
+        potential = continued_potential(config, base, training)
 
     def batches(frames: FrameSet) -> list[Batch]:
         return [

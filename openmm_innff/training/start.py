@@ -28,7 +28,7 @@ def new_potential(config: TrainingConfig, training: FrameSet) -> Potential:
     if isinstance(fast, BondedConfig):
         fast = known_types(fast, training)
     shape = PotentialConfig(training.elements, fast, config.slow, config.distilled)
-    potential = Potential(shape, seed=config.optimizer.seed)
+    potential = Potential(shape, seed=config.optimizer.seed).to(_dtype(config))
     energies = [baseline.energies[symbol] for symbol in potential.elements]
     # Isolated atoms leave the cohesive energy over: its mean is no business of the network.
     residual = torch.from_numpy(training.energies - baseline.of(training))
@@ -37,13 +37,14 @@ def new_potential(config: TrainingConfig, training: FrameSet) -> Potential:
     return potential
 
 
-def continued_potential(base: Potential, training: FrameSet) -> Potential:
+def continued_potential(config: TrainingConfig, base: Potential, training: FrameSet) -> Potential:
     """Return a copy of a trained potential whose reference energies suit new data.
 
     What two levels of theory differ by is above all a constant for each element.
 
     Parameters
     ----------
+    config : TrainingConfig
     base : Potential
     training : FrameSet
 
@@ -58,11 +59,17 @@ def continued_potential(base: Potential, training: FrameSet) -> Potential:
             f"data.train: wanted elements that the base model knows "
             f"({' '.join(base.elements)}), found {' '.join(unknown)}"
         )
-    potential = copy.deepcopy(base)
+    potential = copy.deepcopy(base).to(_dtype(config))
     residual = torch.from_numpy(training.energies - predict(base, training, "total").energies)
     shift = smallest_shift(composition(base, training), residual)
     potential.reference_energies = base.reference_energies.to(torch.float64) + shift
     return potential
+
+
+def _dtype(config: TrainingConfig) -> torch.dtype:
+    """Return that of the parameters; energies of the elements are double in any case."""
+    dtype: torch.dtype = getattr(torch, config.optimizer.dtype)
+    return dtype
 
 
 def composition(potential: Potential, frames: FrameSet) -> Tensor:

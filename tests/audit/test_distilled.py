@@ -46,8 +46,9 @@ def test_other_tests_measure_something_or_say_why_not(
     check: Check, subject: InnffSubject, structures
 ) -> None:
     result = run_check(check, Bench(subject, structures, "quick", 1, check.name))
-    accuracy = ("force-errors", "energy-errors", "uncertainty", "calibration")
-    reasons = {"dihedrals": "rotatable bond"} | dict.fromkeys(accuracy, "--data")
+    of_data = ("force-errors", "energy-errors", "uncertainty", "calibration", "coverage")
+    reasons = {"dihedrals": "rotatable bond", "learning-curve": "--learning-curve"}
+    reasons |= dict.fromkeys(of_data, "--data")
     if check.name in reasons:
         assert reasons[check.name] in result.reason
     else:

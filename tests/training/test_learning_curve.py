@@ -70,8 +70,8 @@ def test_more_frames_than_there_are_is_an_error(small_config, tmp_path):
 
 def test_the_command_passes_sizes_on(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr("openmm_innff.training.load_config", lambda path: path)
+    monkeypatch.setattr("openmm_innff.training.load_config", lambda path, base: path)
     monkeypatch.setattr("openmm_innff.training.train_sizes", lambda *a, **k: calls.append((a, k)))
     assert cli.main(["train", "x.toml", "--sizes", "3", "9", "--out", str(tmp_path)]) == 0
     (((_, sizes, out), options),) = calls
-    assert (sizes, out, options) == ([3, 9], tmp_path, {"resume": False})
+    assert (sizes, out, options) == ([3, 9], tmp_path, {"resume": False, "base": None})

@@ -280,7 +280,7 @@ def test_training_goes_on_from_a_model(base, other_level, tmp_path):
 
 def test_it_takes_the_constants_between_two_levels_from_the_data(base, other_level):
     frames = read_frames(other_level.data.train)
-    shifted = continued_potential(base.potential, frames)
+    shifted = continued_potential(other_level, base.potential, frames)
     change = shifted.reference_energies - base.potential.reference_energies
     np.testing.assert_allclose(
         composition(shifted, frames) @ change, 7.0 * frames.counts(["O"])[:, 0], atol=0.05
