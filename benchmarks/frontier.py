@@ -47,7 +47,7 @@ def main() -> None:
     names = parser.parse_args().models
     torch.set_num_threads(1)
     models = [load_model(name) for name in names]
-    machine = prepare_machine("CPU", "single")
+    machine = prepare_machine("auto", "single")
     costs = {n: measured_costs(models, n) for n in WATERS}
     rows = []
     for k, model in enumerate(models):

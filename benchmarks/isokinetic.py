@@ -88,7 +88,7 @@ def isokinetic(
 
 
 def equilibrated(arguments: argparse.Namespace) -> Bench:
-    model, machine = load_model(arguments.model), prepare_machine("CPU", "single")
+    model, machine = load_model(arguments.model), prepare_machine("auto", "single")
     topology, positions = water_box(64, seed=1)
     system = model.create_system(topology, mollified=False)
     integrator = mts_middle_integrator(system, arguments.temperature, 5.0, 0.002, 0.0005, seed=1)

@@ -143,7 +143,7 @@ def report(rows: dict[str, dict[str, Any]], costs: dict[str, float], epochs: int
             f"{row['seconds'] / 60:.1f}",
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    facts = prepare_machine("CPU", "single").facts()
+    facts = prepare_machine("auto", "single").facts()
     return "\n".join([*lines, "", *(f"- {key}: {value}" for key, value in facts), ""])
 
 
