@@ -51,6 +51,8 @@ def test_other_tests_measure_something_or_say_why_not(
     reasons |= dict.fromkeys(of_data, "--data")
     if check.name in reasons:
         assert reasons[check.name] in result.reason
+    elif check.name == "memory" and result.value is None:
+        assert "too little to tell" in result.reason  # it depends on the versions of torch
     else:
         assert result.value is not None, result.reason
         assert result.rows
