@@ -50,6 +50,15 @@ def test_terms_add_up_to_energy_and_forces(l_max: int, messages: int, distilled:
     assert orders == set(("1", "12", "1234")[l_max])
 
 
+def test_no_term_takes_what_another_leaves() -> None:
+    """What is left over counts as core repulsion, of which a liquid has none."""
+    terms = SUBJECT.terms(LIQUID)
+    cores = [term for name, term in terms.items() if name.endswith("core repulsion")]
+    assert len(cores) == 2
+    for core in cores:
+        np.testing.assert_allclose(core.energies, 0.0, atol=1e-9)
+
+
 def test_terms_are_shown_by_element() -> None:
     found = measure("terms", LIQUID)
     assert found.value < 100.0

@@ -109,7 +109,8 @@ def _of_readout(
     readout: Readout, invariants: Tensor, counts: list[int], functions: Tensor, part: Component
 ) -> dict[str, Tensor]:
     species = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    linear = readout.normalised(invariants, counts) * readout.linear[species]
+    weights = readout.input_factor * readout.linear[species]
+    linear = readout.normalised(invariants, counts) * weights
     blocks = linear.split(part.config.channels, 1)
     found: dict[str, Tensor] = {}
     for order, block in zip(_ORDERS[part.l_max], blocks, strict=True):
