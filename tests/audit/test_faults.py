@@ -98,7 +98,7 @@ def test_a_slow_part_with_vibrations_is_found_by_the_tests_of_scales(sound, stru
         (Truncated, set()),  # the energy of pairs in reach goes up and down, and doesn't drift
         (Hole, set()),  # no atom gets there at 300 K
         (Anisotropic, set()),
-        (Stiff, {"vibrations", "kinetic-temperature", "force-change", "force-spectra"}),
+        (Stiff, {"vibrations", "force-change", "force-spectra"}),
     ],
 )
 def test_dynamics_see_what_they_can_see(
