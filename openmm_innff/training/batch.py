@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from ase.data import atomic_masses
 from torch import Tensor
 
-from openmm_innff.data import Frame
+from openmm_innff.data import Frame, FrameSet
 from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential import Potential
@@ -52,6 +53,15 @@ class Batch:
     forces: Tensor
     energies: Tensor
     sizes: Tensor
+
+
+def make_batches(potential: Potential, frames: FrameSet) -> list[Batch]:
+    """Return each frame as a batch, with the masses of its elements and the potential's type."""
+    dtype = next(potential.parameters()).dtype
+    return [
+        make_batch(potential, frame, torch.tensor(atomic_masses[frame.numbers]), dtype)
+        for frame in frames
+    ]
 
 
 def make_batch(potential: Potential, frame: Frame, masses: Tensor, dtype: torch.dtype) -> Batch:

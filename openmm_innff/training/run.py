@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ase.data import atomic_masses
 from rich.console import Console
 
 from openmm_innff.data import FrameSet, read_frames, split_frames
@@ -19,7 +18,7 @@ from openmm_innff.interrupt import StopRequest
 from openmm_innff.model import Model
 from openmm_innff.modelfile import ModelCard, save_model
 from openmm_innff.potential import Potential
-from openmm_innff.training.batch import Batch, make_batch
+from openmm_innff.training.batch import Batch, make_batches
 from openmm_innff.training.bonds import hydrogen_bond_forces, hydrogen_bond_lengths
 from openmm_innff.training.calibrate import shortest_distances
 from openmm_innff.training.checkpoint import load_checkpoint, save_checkpoint
@@ -129,21 +128,16 @@ def make_trainer(
     base: Potential | None = None,
 ) -> Trainer:
     """Return a trainer at the beginning of its first stage: of a new potential, or of ``base``."""
-    dtype = getattr(torch, config.optimizer.dtype)
     if base is None:
         potential = new_potential(config, training)
     else:
         potential = continued_potential(config, base, training)
 
-    def batches(frames: FrameSet) -> list[Batch]:
-        return [
-            make_batch(potential, frame, torch.tensor(atomic_masses[frame.numbers]), dtype)
-            for frame in frames
-        ]
-
-    made = batches(training)
+    made = make_batches(potential, training)
     stretched = _stretched(config, potential, training, made)
-    return Trainer(config, potential, made, batches(validation), stretched, base is not None)
+    return Trainer(
+        config, potential, made, make_batches(potential, validation), stretched, base is not None
+    )
 
 
 def _stretched(

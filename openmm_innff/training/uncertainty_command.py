@@ -4,8 +4,6 @@ import dataclasses
 import os
 from pathlib import Path
 
-import torch
-from ase.data import atomic_masses
 from rich.console import Console
 
 from openmm_innff.data import FrameSet, read_frames, split_frames
@@ -13,7 +11,7 @@ from openmm_innff.errors import ConfigError
 from openmm_innff.model import load_model, shipped_models
 from openmm_innff.potential import Potential
 from openmm_innff.potential.uncertainty import Uncertainty
-from openmm_innff.training.batch import Batch, make_batch
+from openmm_innff.training.batch import make_batches
 from openmm_innff.training.log import progress_bar
 from openmm_innff.training.uncertainty import calibrate_uncertainty
 
@@ -83,7 +81,7 @@ def uncertainty_of(
     seed: int = 0,
 ) -> Uncertainty:
     """Calibrate with a progress bar, see `calibrate_uncertainty`."""
-    sets = [_batches(potential, frames) for frames in (training, validation)]
+    sets = [make_batches(potential, frames) for frames in (training, validation)]
     with progress_bar("frames", console) as bar:
         task = bar.add_task("uncertainty", total=len(training) + len(validation))
         found = calibrate_uncertainty(
@@ -109,11 +107,3 @@ def _read(
     except (TypeError, ValueError):
         return frames, read_frames(validation)
     return split_frames(frames, fraction, seed)
-
-
-def _batches(potential: Potential, frames: FrameSet) -> list[Batch]:
-    dtype = next(potential.parameters()).dtype
-    return [
-        make_batch(potential, frame, torch.tensor(atomic_masses[frame.numbers]), dtype)
-        for frame in frames
-    ]
