@@ -115,6 +115,11 @@ class Component(nn.Module):
         return total
 
     @torch.jit.unused
+    def all_readouts(self) -> list[Readout]:
+        """Return the readouts of both layers, or of the only one."""
+        return [self.readout, *(readout for _, readout in self.deeper())]
+
+    @torch.jit.unused
     def deeper(self) -> list[tuple[MessageLayer, Readout]]:
         """Return the second layer and its readout, or nothing."""
         pairs = zip(self.layers, self.readouts, strict=True)

@@ -17,7 +17,7 @@ from openmm_innff.nn.interpolant import interpolate, soft_clip
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.projections import projections, readouts_of
+from openmm_innff.potential.projections import projections
 
 _SHOWN = 6
 """Interpolants of each readout and element."""
@@ -58,7 +58,7 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
                     inputs[layer][species].append(values)
                     outside[structure.name][0] += int((values.abs() > readout.bound).sum())
                     outside[structure.name][1] += values.numel()
-        readouts = readouts_of(component)
+        readouts = component.all_readouts()
         for layer, (name, readout) in enumerate(zip(names, readouts, strict=True)):
             for species, symbol in enumerate(potential.elements):
                 used = torch.cat(inputs[layer][species])
@@ -130,7 +130,7 @@ def projections_of(
         box = torch.tensor(structure.cell)
     pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
     found = projections(component, positions, pairs, species[order])
-    return list(zip(readouts_of(component), found, strict=True))
+    return list(zip(component.all_readouts(), found, strict=True))
 
 
 def _interpolants(

@@ -12,7 +12,6 @@ from openmm_innff.neighbors import find_pairs
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.component import Component
-from openmm_innff.potential.projections import readouts_of
 
 _ORDERS = {0: (1,), 1: (1, 2), 2: (1, 2, 2, 3, 4, 3)}
 """How many densities are multiplied in each block of `nn.invariants.Invariants`, by its degree."""
@@ -73,7 +72,7 @@ def inputs_of(
     def keep(readout: Any, given: tuple[Tensor, list[int]], made: tuple[Tensor, Tensor]) -> None:
         kept.append((readout, *given, made[1]))
 
-    hooks = [readout.register_forward_hook(keep) for readout in readouts_of(component)]
+    hooks = [readout.register_forward_hook(keep) for readout in component.all_readouts()]
     try:
         energies = component(positions, pairs, species, counts)
         return energies, kept
