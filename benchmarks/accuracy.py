@@ -48,8 +48,10 @@ def main() -> None:
     rows = {row.name: row for row in ROWS}
     if arguments.list:
         for row in ROWS:
-            print(f"{row.name:18} {row.title}, {row.frames} frames"
-                  f"{f', from {row.base}' if row.base else ''}")
+            print(
+                f"{row.name:18} {row.title}, {row.frames} frames"
+                f"{f', from {row.base}' if row.base else ''}"
+            )
         return
     write_splits(WORK)
     for name in arguments.train or []:
@@ -105,8 +107,11 @@ def test(row: Row, known: dict) -> dict:
     errors = {name: errors_of(model, WORK / f"{file}.xyz.gz") for name, file in row.tests.items()}
     for name, found in errors.items():
         rmse, mae = found["RMSE"], found["MAE"]
-        print(f"{row.name:18} {name:14} RMSE {rmse[0]:6.2f} meV {rmse[1]:6.2f} meV/A   "
-              f"MAE {mae[0]:6.2f} meV {mae[1]:6.2f} meV/A", flush=True)
+        print(
+            f"{row.name:18} {name:14} RMSE {rmse[0]:6.2f} meV {rmse[1]:6.2f} meV/A   "
+            f"MAE {mae[0]:6.2f} meV {mae[1]:6.2f} meV/A",
+            flush=True,
+        )
     frames = read_frames(WORK / f"{next(iter(row.tests.values()))}.xyz.gz") if row.tests else None
     costs = known.get("cost") or (cost.measure(model, frames[0], WORK) if frames else {})
     return {

@@ -8,8 +8,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-
 from accuracy.rows import ROWS, Row
+
 from openmm_innff.plotstyle import save_figure
 
 MACE_PARAMETERS = "millions"
@@ -35,7 +35,7 @@ def write(results: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:
     lines = [*HEAD]
     for row in rows:
         if row.name in results:
-            lines += _lines(row, results[row.name])
+            lines += _lines(row, results[row.name], results.get(row.base, {}))
     table = "\n".join(lines)
     print(table)
     page = docs / "accuracy.md"
@@ -47,24 +47,27 @@ def write(results: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:
 
 
 def _machine() -> str:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    names = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
     cpu = names[0].split(":")[1].strip() if names else platform.machine()
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "openmm"))
     return (
-        f"One thread of {cpu}, Python {platform.python_version()}, {versions}. Minutes are those of "
-        "training, with the base where there is one; ms those of energy and forces of one frame, of "
-        "the fast part and of the whole."
+        f"One thread of {cpu}, Python {platform.python_version()}, {versions}. Minutes are those "
+        "of training, with the base where there is one; ms are those of energy and forces of one "
+        "frame, of the fast part and of the whole."
     )
 
 
-def _lines(row: Row, result: dict[str, Any]) -> list[str]:
+def _lines(row: Row, result: dict[str, Any], base: dict[str, Any]) -> list[str]:
     found = []
+    minutes = result["minutes"] + base.get("minutes", 0.0)
     for test, errors in result["errors"].items():
         energy, force = errors[row.metric]
         ms = result["cost"].get("ms", {})
         name = "INN-FF, from GFN2-xTB" if row.base else "INN-FF"
         cost = f"{ms['fast']:.2f} / {ms['total']:.1f}" if ms else ""
-        numbers = f"{energy:.2f} | {force:.1f} | {result['parameters']} | {result['minutes']:.0f}"
+        numbers = f"{energy:.2f} | {force:.1f} | {result['parameters']} | {minutes:.0f}"
         cells = f"{row.title} | {name} | {row.frames} | {test} | {row.metric} | {numbers} | {cost}"
         found.append(f"| {cells} |")
         for other, (e, f) in row.published.get(test, {}).items():
@@ -88,11 +91,19 @@ def plot(results: dict[str, Any], path: Path) -> None:
             error = row.published[test]["MACE"][1]
             axes.plot(ms["mace-small"], error, "s", mfc="none", color=axes.lines[-1].get_color())
             axes.annotate(
-                "MACE, published; cost of OFF23-small", (ms["mace-small"], error),
-                xytext=(0, 6), textcoords="offset points", ha="center", fontsize=6,
+                "MACE, published; cost of OFF23-small",
+                (ms["mace-small"], error),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=6,
             )
-    axes.set(xscale="log", yscale="log", xlabel="energy and forces of a frame (ms, one thread)",
-             ylabel="error of forces (meV/Å)")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="energy and forces of a frame (ms, one thread)",
+        ylabel="error of forces (meV/Å)",
+    )
     axes.legend(fontsize=6)
     save_figure(figure, path)
     plt.close(figure)

@@ -54,12 +54,13 @@ def gaunt_tensor(left: int, right: int, degree: int) -> Tensor:
     """
     highest = max(left, right, degree)
     points, weights = sphere_quadrature(3 * highest)
-    y = spherical_harmonics(*points.unbind(1), highest)
+    x, y, z = points.unbind(1)
+    harmonics = spherical_harmonics(x, y, z, highest)
     paths = []
     for a, b in coupled_degrees(left, right, degree):
         rows = [slice(d * d, (d + 1) ** 2) for d in (degree, a, b)]
-        found = torch.einsum("p,mp,ap,bp->mab", weights, *(y[row] for row in rows))
-        path = torch.zeros(2 * degree + 1, (left + 1) ** 2, (right + 1) ** 2, dtype=y.dtype)
+        found = torch.einsum("p,mp,ap,bp->mab", weights, *(harmonics[row] for row in rows))
+        path = torch.zeros(2 * degree + 1, (left + 1) ** 2, (right + 1) ** 2, dtype=x.dtype)
         path[:, rows[1], rows[2]] = found * math.sqrt(2 * degree + 1) / found.norm()
         paths.append(path)
     return torch.stack(paths, 1)

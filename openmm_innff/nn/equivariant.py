@@ -93,8 +93,12 @@ class TensorProducts(nn.Module):
         self.triple = Coupling(L_FEATURES, L_FEATURES, L_FEATURES if features else 0)
         pairs = [paths * channels for paths in self.pair.paths]
         self.mixing = DegreeMixing(pairs, channels, 0, generator)
-        kinds = 3 + self.pair.paths[0] + self.triple.paths[0] + L_FEATURES + 1 + int(self.high)
-        self.n_invariants = kinds * channels
+        kinds = [(1, 3), (2, self.pair.paths[0]), (3, self.triple.paths[0]), (4, L_FEATURES + 1)]
+        if self.high:
+            kinds.append((2, 1))
+        # Of each block of invariants: how many densities are multiplied, and its width.
+        self.orders: list[tuple[int, int]] = [(order, n * channels) for order, n in kinds]
+        self.n_invariants = sum(width for _, width in self.orders)
         self.handing_on = None
         if features:
             triples = [paths * channels for paths in self.triple.paths]

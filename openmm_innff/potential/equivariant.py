@@ -83,6 +83,7 @@ class Equivariant(nn.Module):
         species = self.n_species = len(numbers)
         self.config = config
         self.cutoff, self.warp, self.nodes = config.cutoff, config.warp, config.nodes
+        self.message_cutoff = config.cutoff
         self.repulsive, self.tiny = repulsive, TINY
         k, f = config.channels, config.features
         grid = config.nodes, config.radials
@@ -188,6 +189,17 @@ class Equivariant(nn.Module):
     def all_readouts(self) -> list[Readout]:
         """Return the readouts of both layers."""
         return [self.readout, self.deeper_readout]
+
+    @torch.jit.unused
+    def orders(self) -> list[list[tuple[int, int]]]:
+        """Return for each readout the orders and widths of its blocks of invariants."""
+        return [self.products.orders, self.deeper_products.orders]
+
+    @torch.jit.unused
+    def pair_values(self) -> Tensor:
+        """Return the nodal values of the functions of distance alone, shape (z, s * g, k)."""
+        values: Tensor = self.radial()[0]
+        return values
 
     @torch.jit.unused
     def roughness(self) -> Tensor:
