@@ -1,4 +1,4 @@
-"""Molecular dynamics hotter than the training data: is it stable, and does it say that it is hot?
+"""Molecular dynamics hotter than the training data: stable, and recognised as hot.
 
     python benchmarks/hot_dynamics.py runs/accuracy/acac/acac.innff frames.xyz.gz
     python benchmarks/hot_dynamics.py MODEL FRAMES --temperatures 300 600 900 --picoseconds 20
