@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"innff {version('openmm-innff')}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
+    _add_labelling(subcommands)
     train = _command(
         subcommands,
         commands.train,
@@ -143,6 +144,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model(info)
     return parser
+
+
+def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add the commands that calculate reference data."""
+    from openmm_innff.reference import command as labelling
+
+    label = _command(
+        subcommands,
+        commands.label,
+        "energies and forces of structures by quantum chemistry",
+        labelling.EXAMPLE,
+    )
+    labelling.add_arguments(label)
 
 
 def _add_audits(subcommands: argparse._SubParsersAction[_Parser]) -> None:
