@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
     """Add the commands that calculate reference data."""
+    from openmm_innff.bespoke import command as one_molecule
     from openmm_innff.reference import command as labelling
 
     label = _command(
@@ -157,6 +158,15 @@ def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
         labelling.EXAMPLE,
     )
     labelling.add_arguments(label)
+    bespoke = _command(
+        subcommands,
+        commands.bespoke,
+        "a potential for one molecule, from its structure and a level of theory",
+        one_molecule.EXAMPLE,
+    )
+    one_molecule.add_arguments(bespoke)
+    _out(bespoke, "runs/bespoke-NAME")
+    _resume(bespoke)
 
 
 def _add_audits(subcommands: argparse._SubParsersAction[_Parser]) -> None:

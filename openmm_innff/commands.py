@@ -33,6 +33,13 @@ def label(arguments: argparse.Namespace) -> None:
     command.run(arguments)
 
 
+def bespoke(arguments: argparse.Namespace) -> None:
+    """Make a potential for one molecule."""
+    from openmm_innff.bespoke import command
+
+    command.run(arguments)
+
+
 def evaluate(arguments: argparse.Namespace) -> None:
     """Evaluate errors on reference data."""
     from openmm_innff.data import read_frames
