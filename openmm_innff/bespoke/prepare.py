@@ -42,19 +42,21 @@ def minima(folder: Folder, config: BespokeConfig, view: View) -> list[FloatArray
     kept = folder.structures("conformers.xyz")
     if kept is not None:
         return kept
-    molecule, found = folder.molecule, []
+    molecule, found, fault = folder.molecule, [], ""
     with folder.timed("sampling"):
         guesses = conformers(molecule, MOST_CONFORMERS, config.seed)
         view.begin("minima of conformers with GFN2-xTB", len(guesses))
         for number, guess in enumerate(guesses):
             relaxed = modes.minimize(guess, TightBinding(molecule))
-            if molecule.intact(relaxed):
+            fault = molecule.fault(relaxed)
+            if not fault:
                 found.append(relaxed)
             view.advance(number + 1)
         if not found:
             raise SimulationError(
                 f"molecule: with GFN2-xTB every structure of {molecule.smiles!r} goes over into "
-                f"another molecule; is it stable alone, with charge {molecule.charge:+d}?"
+                f"another molecule ({fault}); is it stable alone, with charge "
+                f"{molecule.charge:+d}?"
             )
         chosen = [found[i] for i in without_doubles(found)]
     return folder.keep("conformers.xyz", chosen)

@@ -102,8 +102,9 @@ def run(
                 found.broken = f"forces above {WILD_FORCE:g} eV/angstrom"
                 return found
             found.fs += step_fs
-        if not molecule.intact(here):
-            found.broken = "bonds broke or formed"
+        fault = molecule.fault(here)
+        if fault:
+            found.broken = fault
             return found
         found.frames.append(here - here.mean(0))
         found.forces.append(forces.copy())

@@ -76,7 +76,11 @@ class Molecule:
         return made
 
     def intact(self, positions: FloatArray) -> bool:
-        """Whether the bonds are those drawn, no more and no fewer.
+        """Whether the bonds are those drawn, no more and no fewer, see `fault`."""
+        return not self.fault(positions)
+
+    def fault(self, positions: FloatArray) -> str:
+        """Say which bond is broken or new; nothing if none is.
 
         Parameters
         ----------
@@ -84,18 +88,26 @@ class Molecule:
             In angstrom.
         """
         if not np.isfinite(positions).all():
-            return False
+            return "positions are not finite"
+        distances = np.linalg.norm(positions[:, None] - positions, axis=2)
         radii = covalent_radii[self.numbers]
-        ratios = np.linalg.norm(positions[:, None] - positions, axis=2)
-        ratios /= radii[:, None] + radii
+        ratios = distances / (radii[:, None] + radii)
         bonded = np.zeros(ratios.shape, dtype=bool)
         for i, j in self.bonds:
             bonded[i, j] = bonded[j, i] = True
         near = self._two_bonds_apart(bonded)
         np.fill_diagonal(near, True)
-        apart = ~(bonded | near)
-        whole = bool((ratios[bonded] < LOOSEST).all() and (ratios[bonded] > 0.5).all())
-        return whole and bool((ratios[apart] > NEAREST).all())
+        faults = {
+            "are no longer bonded": bonded & (ratios >= LOOSEST),
+            "overlap": bonded & (ratios <= 0.5),
+            "come together": ~(bonded | near) & (ratios <= NEAREST),
+        }
+        for what, where in faults.items():
+            if where.any():
+                i, j = np.argwhere(where)[0]
+                names = f"{self.symbols[i]}{i} and {self.symbols[j]}{j}"
+                return f"{names} {what} ({distances[i, j]:.2f} angstrom)"
+        return ""
 
     @staticmethod
     def _two_bonds_apart(bonded: NDArray[np.bool_]) -> NDArray[np.bool_]:

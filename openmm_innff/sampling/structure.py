@@ -197,12 +197,16 @@ def _complete(molecule: Any, text: str) -> tuple[Any, tuple[str, ...]]:
         notes.append(f"{added} hydrogens added")
     if flat:
         chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
+        centres = chem.FindMolChiralCenters(molecule, includeUnassigned=True)
+        if any(kind == "?" for _, kind in centres):
+            notes.append("a stereocentre is not given: one form of it was made")
         if rdDistGeom.EmbedMolecule(molecule, randomSeed=SEED) != 0:
             options: Any = rdDistGeom.ETKDGv3()
             options.randomSeed, options.useRandomCoords = SEED, True
             if rdDistGeom.EmbedMolecule(molecule, options) != 0:
                 raise DataError(f"molecule: no structure in space was found for {text!r}")
         notes.append("structure in space made by distance geometry")
+    chem.AssignStereochemistryFrom3D(molecule)
     return molecule, tuple(notes)
 
 

@@ -85,7 +85,7 @@ def test_it_stops_if_nothing_works(water, store, monkeypatch):
         raise CalculationFailed("no")
 
     monkeypatch.setattr(campaign, "compute", never)
-    with pytest.raises(SimulationError, match="the first 5 frames all failed.*because no"):
+    with pytest.raises(SimulationError, match=r"the first 5 frames all failed.*because no"):
         label_frames(frames(water, 20), LEVEL, store)
 
 
@@ -160,7 +160,7 @@ def test_a_scheduler_that_does_not_answer(water, store, monkeypatch):
     distributed = pytest.importorskip("distributed")
     client = distributed.Client
     monkeypatch.setattr(distributed, "Client", lambda *a, **k: client(*a, **{**k, "timeout": 0.2}))
-    with pytest.raises(ConfigError, match="no Dask scheduler answers at 'tcp://127.0.0.1:1'"):
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:1'"):
         label_frames(frames(water, 1), LEVEL, store, scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ConfigError, match="workers: wanted at least 1"):
         label_frames(frames(water, 1), LEVEL, store, workers=0)

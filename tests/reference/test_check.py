@@ -71,7 +71,7 @@ def test_the_frame_is_named(water):
 )
 def test_elements_without_parameters_or_basis(text, number):
     target = Target(np.array([number, 1]), np.array([[0, 0, 0], [0, 0, 2.0]]))
-    with pytest.raises(UnsupportedElementError, match="for [A-Z]"):
+    with pytest.raises(UnsupportedElementError, match=r"for [A-Z]"):
         check(parse_level(text), [target])
 
 

@@ -63,6 +63,18 @@ def test_published_energies():
     assert found / HARTREE_TO_EV == pytest.approx(-1.131, abs=5e-4)
 
 
+@pytest.mark.parametrize("name", ["PBE0-D3BJ", "wB97X-D3BJ"])
+def test_functionals_are_those_of_the_program(water, name):
+    from pyscf import dft, gto
+
+    atoms = list(zip(water.symbols, water.positions, strict=True))
+    field = dft.RKS(gto.M(atom=atoms, basis="sto-3g", verbose=0), xc=name.lower())
+    field.grids.level = 1
+    level = parse_level(f"{name}/sto-3g", density_fit=False, grid=1)
+    found = compute(water, level).energy / HARTREE_TO_EV
+    assert found == pytest.approx(field.kernel(), abs=1e-6)
+
+
 def test_two_electrons_leave_no_triples_and_mp2_is_not_exact():
     hydrogen = Target(np.array([1, 1]), np.array([[0, 0, 0], [0, 0, 0.8]]))
     energies = {

@@ -19,9 +19,7 @@ def label(target, energy=-5.0):
 
 
 def moved(target, by):
-    return dataclasses.replace(
-        target, positions=target.positions + [[by, 0, 0], [0, 0, 0], [0, 0, 0]]
-    )
+    return dataclasses.replace(target, positions=target.positions * (1.0 + by))
 
 
 def test_labels_come_back_and_are_read_for_training(water, tmp_path):
