@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="of the model (that of the file)")
     for name, (kind, metavar, text) in _OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    base = "go on from this model, such as one of a cheaper level of theory"
+    parser.add_argument("--from", dest="base", metavar="MODEL", help=base)
     training = "TOML file of how to train, instead of the shipped bespoke/training.toml"
     parser.add_argument("--training", type=Path, metavar="FILE.toml", help=training)
     add_workers(parser)
@@ -88,6 +90,8 @@ def configuration(arguments: argparse.Namespace, molecule: Molecule, level: Leve
     chosen = {name: value for name, value in given.items() if value is not None}
     if not level.tight_binding:
         chosen = {"labels": DEAR_LABELS, "fresh": 40, "scans": 2, **chosen}
+    if arguments.base:
+        chosen["base"] = arguments.base
     if arguments.training:
         chosen["training"] = str(arguments.training.resolve())
     return BespokeConfig(name=molecule.name, level=level.key, **chosen)

@@ -42,6 +42,9 @@ class BespokeConfig:
     scans : int
         Dihedral angles whose profiles are compared, at most.
     seed : int
+    base : str
+        Model that the first training goes on from, such as one of a cheaper level of theory: the
+        name of a shipped one, or a file; empty: none.
     training : str
         TOML file of how it is trained, like the shipped ``bespoke/training.toml``; empty: that.
     """
@@ -61,6 +64,7 @@ class BespokeConfig:
     stability_ps: float = 20.0
     scans: int = 6
     seed: int = 0
+    base: str = ""
     training: str = ""
 
     def __post_init__(self) -> None:

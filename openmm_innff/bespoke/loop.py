@@ -18,7 +18,7 @@ from openmm_innff.bespoke.report import write
 from openmm_innff.bespoke.teach import configure, teach
 from openmm_innff.bespoke.view import View
 from openmm_innff.errors import SimulationError
-from openmm_innff.model import Model
+from openmm_innff.model import Model, load_model
 from openmm_innff.reference.campaign import Tally, label_frames
 from openmm_innff.reference.check import check
 from openmm_innff.reference.level import Level
@@ -71,11 +71,14 @@ def bespoke(
     check(level, [Target(molecule.numbers, molecule.positions, molecule.charge, molecule.unpaired)])
     TightBinding(molecule)  # is it installed?
     training_entries(config)
+    base = load_model(config.base) if config.base else None
+    if base is not None:
+        base.potential.species_index(molecule.numbers)
     folder = Folder(out, config, molecule, resume)
     console = console or Console()
     title = f"{molecule.name}: {molecule.formula} at {level.key}"
     view = View(console, title, folder.minutes)
-    run = _Run(molecule, level, config, folder, view, workers, scheduler)
+    run = _Run(molecule, level, config, folder, view, workers, scheduler, base)
     try:
         with view.showing():
             path = run.all()
@@ -96,6 +99,7 @@ class _Run:
     view: View
     workers: int
     scheduler: str
+    base: Model | None
 
     def all(self) -> Path:
         """Go all the way; what is finished already is passed over."""
@@ -103,7 +107,7 @@ class _Run:
         bottoms = prepare.minima(folder, config, view)
         structures = prepare.start_set(folder, config, bottoms, view)
         fresh = self.label(prepare.fresh_set(folder, config, bottoms, view), "fresh structures")
-        model: Model | None = None
+        model = self.base
         number = 0
         while True:
             number += 1
@@ -150,7 +154,7 @@ class _Run:
     ) -> tuple[Model, list[Atoms]]:
         """Label, train, and judge; return the model and what it was trained on."""
         data = self.label(structures, f"structures of round {number}")
-        model = self.train(f"round-{number}", data, (self.config.round_steps, 1), base)
+        model = self.train(f"round-{number}", data, (self.config.round_steps, 0), base)
         rounds = self.folder.state.rounds
         if len(rounds) < number:
             found = judge.errors(model, self.molecule, fresh)

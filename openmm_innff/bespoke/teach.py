@@ -54,7 +54,7 @@ def configure(
     }
     made = build(TrainingConfig, entries)
     per_epoch = math.ceil((1.0 - HELD_OUT) * count / made.optimizer.batch_size)
-    joint, fast = (max(1, round(number / per_epoch)) for number in steps)
+    joint, fast = (max(1, round(number / per_epoch)) if number else 0 for number in steps)
     return with_epochs(made, joint, fast)
 
 

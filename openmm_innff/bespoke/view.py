@@ -40,7 +40,7 @@ class View:
     def showing(self) -> Iterator["View"]:
         """Show it meanwhile."""
         if not self.console.is_terminal:
-            self.console.print(self.title, highlight=False)
+            self.console.print(self.title, highlight=False, markup=False)
             yield self
             return
         with Live(get_renderable=self._render, console=self.console, refresh_per_second=2):
@@ -73,18 +73,18 @@ class View:
         if not self.console.is_terminal:
             pairs = zip(COLUMNS, cells, strict=True)
             text = ", ".join(f"{name} {cell}" for name, cell in pairs)
-            self.console.print(f"{self._clock()} {text}", highlight=False)
+            self.console.print(f"{self._clock()} {text}", highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def _clock(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self._start), 60)
         return f"[{minutes:3d}:{seconds:02d}]".replace("[", "\\[")
 
     def _render(self) -> RenderableType:
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=Text(self.title), title_justify="left")
         for name in COLUMNS:
             table.add_column(name, justify="right")
         for cells in self._rows:
