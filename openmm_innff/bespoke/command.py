@@ -17,7 +17,7 @@ _OPTIONS = {
     "target": (float, "MEV", "force MAE in fresh structures, meV/A (20)"),
     "labels": (int, "N", "structures to train on at most (1600 with GFN2-xTB, else 300)"),
     "minutes": (float, "MIN", "budget of time (none)"),
-    "rounds": (int, "N", "in which labels are added (4)"),
+    "rounds": (int, "N", "in which labels are added (3)"),
     "fresh": (int, "N", "structures to judge by (60 with GFN2-xTB, else 40)"),
     "temperature": (float, "K", "of fresh structures (300)"),
     "hot": (float, "K", "highest of the dynamics to learn from (600)"),

@@ -54,7 +54,7 @@ class BespokeConfig:
     target: float = 20.0
     labels: int = CHEAP_LABELS
     minutes: float = 0.0
-    rounds: int = 4
+    rounds: int = 3
     fresh: int = 60
     temperature: float = 300.0
     hot: float = 600.0
