@@ -67,7 +67,7 @@ clean: ## remove the environments and all caches
 NATIVE = $(wildcard openmm_innff/engine/native/*)
 
 $(VENV)/.installed: pyproject.toml $(NATIVE)
-	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,train,test$(CUDA)]"
+	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,bespoke,dask,test$(CUDA)]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
@@ -77,5 +77,5 @@ $(VENV)/.dev: $(VENV)/.installed
 
 $(LIGHT)/.installed: pyproject.toml $(NATIVE)
 	@tools/venv.sh $(LIGHT) 2 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH_LIGHT)"
-	@tools/venv.sh $(LIGHT) 2 "openmm>=8.6.1" -e ".[openmmml,train,test]"
+	@tools/venv.sh $(LIGHT) 2 "openmm>=8.6.1" -e ".[openmmml,bespoke,dask,test]"
 	@touch $@

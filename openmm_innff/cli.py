@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"innff {version('openmm-innff')}")
     subcommands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
+    _add_labelling(subcommands)
     train = _command(
         subcommands,
         commands.train,
@@ -143,6 +144,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model(info)
     return parser
+
+
+def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
+    """Add the commands that calculate reference data."""
+    from openmm_innff.bespoke import command as one_molecule
+    from openmm_innff.reference import command as labelling
+
+    label = _command(
+        subcommands,
+        commands.label,
+        "energies and forces of structures by quantum chemistry",
+        labelling.EXAMPLE,
+    )
+    labelling.add_arguments(label)
+    bespoke = _command(
+        subcommands,
+        commands.bespoke,
+        "a potential for one molecule, from its structure and a level of theory",
+        one_molecule.EXAMPLE,
+    )
+    one_molecule.add_arguments(bespoke)
+    _out(bespoke, "runs/bespoke-NAME")
+    _resume(bespoke)
 
 
 def _add_audits(subcommands: argparse._SubParsersAction[_Parser]) -> None:

@@ -26,6 +26,20 @@ def train(arguments: argparse.Namespace) -> None:
         training.train(config, out, resume=arguments.resume, base=base)
 
 
+def label(arguments: argparse.Namespace) -> None:
+    """Label frames."""
+    from openmm_innff.reference import command
+
+    command.run(arguments)
+
+
+def bespoke(arguments: argparse.Namespace) -> None:
+    """Make a potential for one molecule."""
+    from openmm_innff.bespoke import command
+
+    command.run(arguments)
+
+
 def evaluate(arguments: argparse.Namespace) -> None:
     """Evaluate errors on reference data."""
     from openmm_innff.data import read_frames

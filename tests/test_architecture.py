@@ -27,6 +27,7 @@ LAYERS = (
     ("files", "elements", "interrupt", "settings"),
     ("plotstyle", "statistics"),
     ("data",),
+    ("reference",),
     ("nn",),
     ("neighbors",),
     ("engine",),
@@ -40,10 +41,12 @@ LAYERS = (
     ("system",),
     ("model",),
     ("training",),
+    ("sampling",),
     ("boxes", "recipe", "analysis", "throughput"),
     ("report",),
     ("trust",),
     ("simulation",),
+    ("bespoke",),
     ("audit",),
     ("commands",),
     ("cli",),
@@ -58,7 +61,8 @@ RUNNING = (
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {
     **{name: {"data", "openmm", "ase"} for name in MATHEMATICS},
-    **{name: {"data", "training"} for name in RUNNING},
+    **{name: {"data", "reference", "training"} for name in RUNNING},
+    "reference": {"torch", "openmm"},
     "data": {"torch", "openmm"},
     "training": {"openmm", "forces", "integrators", "system"},
 }

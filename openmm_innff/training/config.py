@@ -157,6 +157,19 @@ class StretchConfig:
 
 
 @dataclass(frozen=True)
+class UncertaintyConfig:
+    """How the uncertainty of the model is found in the end, see `training.uncertainty`.
+
+    Attributes
+    ----------
+    frames : int
+        Training frames from which it is found, chosen at random: the time grows with them. 0: all.
+    """
+
+    frames: int = 0
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """All settings of a training run.
 
@@ -178,6 +191,7 @@ class TrainingConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()
     stretch: StretchConfig = StretchConfig()
+    uncertainty: UncertaintyConfig = UncertaintyConfig()
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -197,6 +211,10 @@ class TrainingConfig:
                 )
         if self.stretch.weight and isinstance(self.fast, BondedConfig):
             raise ConfigError("stretch: a bonded fast part has walls of its own; leave it out")
+        if self.uncertainty.frames < 0:
+            raise ConfigError(
+                f"uncertainty.frames: wanted 0 or more, found {self.uncertainty.frames}"
+            )
         if self.smoothness.every < 1 or self.smoothness.tau_fs <= 0:
             raise ConfigError("smoothness: wanted every >= 1 and tau_fs > 0")
 

@@ -269,7 +269,9 @@ def _finish(
         },
         version=version("openmm-innff"),
     )
-    known = uncertainty_of(trainer.average, training, validation, console)
+    known = uncertainty_of(
+        trainer.average, training, validation, console, most=config.uncertainty.frames
+    )
     path = save_model(folder / f"{config.card.name}.innff", trainer.average, card, known)
     plot_learning_curve(folder / LOG, folder / "learning_curve.png")
     console.print(

@@ -63,6 +63,7 @@ def calibrate_uncertainty(
     validation: Sequence[Batch],
     *,
     seed: int = 0,
+    most: int = 0,
     on_frame: Callable[[], None] = lambda: None,
 ) -> Uncertainty:
     """Find the covariance of the last layer's weights, and the scale of what follows from it.
@@ -78,6 +79,9 @@ def calibrate_uncertainty(
         Single frames; those that the potential was trained on, and others.
     seed : int
         Of directions and draws.
+    most : int
+        Training frames at most, chosen at random, that the information matrix sums over; what it
+        would be of all is proportional. 0: all.
     on_frame : callable
         Called after each frame.
 
@@ -99,7 +103,12 @@ def calibrate_uncertainty(
     for parameter in last_layers(potential):
         parameter.requires_grad_(True)
     generator = torch.Generator().manual_seed(seed)
-    information = _information(potential, training, generator, on_frame)
+    looked_at = training
+    if 0 < most < len(training):
+        order = torch.randperm(len(training), generator=generator)[:most]
+        looked_at = [training[i] for i in order.sort().values.tolist()]
+    information = _information(potential, looked_at, generator, on_frame)
+    information *= len(training) / len(looked_at)
     held_out = []
     for batch in validation:
         held_out.append(_rows(potential, batch, _components(batch, generator)))
@@ -119,7 +128,7 @@ def calibrate_uncertainty(
         high=high,
         largest=force_scale * max(_largest(potential, committee, batch) for batch in validation),
         origin={
-            "training_frames": len(training),
+            "training_frames": len(looked_at),
             "validation_frames": len(validation),
             "prior": prior,
         },

@@ -79,13 +79,15 @@ def uncertainty_of(
     validation: FrameSet,
     console: Console,
     seed: int = 0,
+    most: int = 0,
 ) -> Uncertainty:
     """Calibrate with a progress bar, see `calibrate_uncertainty`."""
     sets = [make_batches(potential, frames) for frames in (training, validation)]
     with progress_bar("frames", console) as bar:
-        task = bar.add_task("uncertainty", total=len(training) + len(validation))
+        total = min(len(training), most or len(training)) + len(validation)
+        task = bar.add_task("uncertainty", total=total)
         found = calibrate_uncertainty(
-            potential, *sets, seed=seed, on_frame=lambda: bar.advance(task)
+            potential, *sets, seed=seed, most=most, on_frame=lambda: bar.advance(task)
         )
     return dataclasses.replace(found, origin={**found.origin, "data_sha256": training.sha256})
 

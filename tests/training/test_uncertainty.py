@@ -159,3 +159,15 @@ def test_a_file_that_is_missing_leaves_the_model_alone(small_config, tmp_path: P
     before = path.read_bytes()
     assert cli.main(["calibrate", str(path), "--data", str(tmp_path / "none.xyz")]) == 2
     assert path.read_bytes() == before
+
+
+def test_some_of_the_frames_tell_about_as_much(potential, known) -> None:
+    sets = batches(potential, [noisy_frame(potential, seed) for seed in range(TRAINING + 10)])
+    some = calibrate_uncertainty(potential, sets[:TRAINING], sets[TRAINING:], most=TRAINING // 2)
+    assert some.origin["training_frames"] == TRAINING // 2
+    torch.testing.assert_close((some.low, some.high), (known.low, known.high))  # of all frames
+    positions = water_positions(2, 3.1, 99)
+    few, all_of_them = (
+        float(np.mean(doubts(potential, found, positions).forces)) for found in (some, known)
+    )
+    assert few == pytest.approx(all_of_them, rel=0.5)

@@ -1,0 +1,125 @@
+"""Settings of a bespoke potential."""
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from openmm_innff.errors import ConfigError
+from openmm_innff.settings import check_fields, read_toml
+from openmm_innff.training.config import TrainingConfig
+
+CHEAP_LABELS, DEAR_LABELS = 1600, 300
+
+
+@dataclass(frozen=True)
+class BespokeConfig:
+    """What is wanted, and what it may cost.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    level : str
+        Key of the level of theory.
+    target : float
+        Mean absolute error of the force components in fresh frames, meV/angstrom.
+    labels : int
+        Structures to train on, at most.
+    minutes : float
+        Budget of time: no new round begins after it, and the last training fits into it. 0: none.
+    rounds : int
+        In which labels are added to those of the start.
+    fresh : int
+        Labelled structures that are never trained on, to judge by.
+    temperature, hot : float
+        In K: of the fresh structures, and the highest of the dynamics that find what to learn.
+    round_steps, final_steps, distil_steps : int
+        Optimiser steps: in each round, at the end, and for the fast part.
+    stability_ps : float
+        Length of the dynamics that test the model at each of both temperatures.
+    scans : int
+        Dihedral angles whose profiles are compared, at most.
+    seed : int
+    base : str
+        Model that the first training goes on from, such as one of a cheaper level of theory: the
+        name of a shipped one, or a file; empty: none.
+    training : str
+        TOML file of how it is trained, like the shipped ``bespoke/training.toml``; empty: that.
+    """
+
+    name: str
+    level: str
+    target: float = 20.0
+    labels: int = CHEAP_LABELS
+    minutes: float = 0.0
+    rounds: int = 3
+    fresh: int = 60
+    temperature: float = 300.0
+    hot: float = 600.0
+    round_steps: int = 1500
+    final_steps: int = 10000
+    distil_steps: int = 500
+    stability_ps: float = 20.0
+    scans: int = 6
+    seed: int = 0
+    base: str = ""
+    training: str = ""
+
+    def __post_init__(self) -> None:
+        """Check types and ranges."""
+        check_fields(self)
+        if not self.name or "/" in self.name:
+            raise ConfigError(f"name: wanted one without slashes, found {self.name!r}")
+        least = {"labels": 20, "rounds": 1, "fresh": 5, "round_steps": 1, "final_steps": 1,
+                 "distil_steps": 1}  # fmt: skip
+        for key, smallest in least.items():
+            if getattr(self, key) < smallest:
+                raise ConfigError(f"{key}: wanted at least {smallest}, found {getattr(self, key)}")
+        for key in ("target", "temperature", "hot", "stability_ps"):
+            if not getattr(self, key) > 0.0:
+                raise ConfigError(f"{key}: wanted more than 0, found {getattr(self, key)}")
+        if self.minutes < 0.0 or self.scans < 0:
+            raise ConfigError("minutes, scans: wanted 0 or more")
+        if self.hot < self.temperature:
+            raise ConfigError(
+                f"hot: wanted at least the temperature of {self.temperature:g} K, "
+                f"found {self.hot:g} K"
+            )
+
+    @property
+    def start(self) -> int:
+        """Structures that are labelled before the first training."""
+        return max(10, self.labels // 4)
+
+
+def training_entries(config: BespokeConfig) -> dict[str, Any]:
+    """Return the tables of the training file.
+
+    Raises
+    ------
+    ConfigError
+        If it can't be read, or says what is not its business.
+    """
+    shipped = resources.files(__package__) / "training.toml"
+    with resources.as_file(shipped) as path:
+        source = Path(config.training) if config.training else path
+        entries = read_toml(source)
+    foreign = {"data", "card"} & entries.keys()
+    if foreign:
+        raise ConfigError(f"{source}: {sorted(foreign)[0]}: is filled in; leave it out")
+    return entries
+
+
+def with_epochs(config: TrainingConfig, joint: int, fast: int) -> TrainingConfig:
+    """Return a training configuration with other lengths of its stages.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    joint, fast : int
+        Epochs of the whole and of the fast part.
+    """
+    optimizer = dataclasses.replace(config.optimizer, joint_epochs=joint, fast_epochs=fast)
+    return dataclasses.replace(config, optimizer=optimizer)

@@ -1,0 +1,1 @@
+"""Reference calculations: energies, forces and dipoles of frames by quantum chemistry."""

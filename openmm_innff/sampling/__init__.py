@@ -1,0 +1,1 @@
+"""Structures to be labelled: conformers, dynamics, normal modes, scans, and a choice of them."""
