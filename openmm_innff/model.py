@@ -1,6 +1,7 @@
 """A model as users meet it: a potential, its card, and the way into OpenMM."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,75 @@ class Model:
         SystemSetupError
             If the card has no lengths of bonds, or the topology can't be simulated.
         """
-        from openmm import unit
-
         from openmm_innff.system import create_system
+
+        return create_system(
+            self.potential,
+            topology,
+            hydrogen_mass=hydrogen_mass,
+            **self.mollification(hydrogen_mass, mollified),
+            **options,
+        )
+
+    def create_mixed_system(
+        self,
+        topology: "app.Topology",
+        system: "openmm.System",
+        atoms: "Iterable[int] | str",
+        *,
+        hydrogen_mass: "unit.Quantity | float | None" = None,
+        mollified: bool | None = None,
+        **options: Any,
+    ) -> "openmm.System":
+        """Return a System in which this model describes some atoms and a force field the rest.
+
+        Parameters
+        ----------
+        topology : openmm.app.Topology
+        system : openmm.System
+            The same atoms in a force field.
+        atoms : iterable of int, or str
+            What the model describes: indices, or the name of a residue.
+        hydrogen_mass, mollified
+            As for :meth:`create_system`; waters keep their masses.
+        **options
+            Further arguments of :func:`openmm_innff.mixed.create_mixed_system`.
+
+        Raises
+        ------
+        SystemSetupError
+            If the card has no lengths of bonds, or the atoms can't be simulated so.
+        """
+        from openmm_innff.mixed import create_mixed_system
+
+        return create_mixed_system(
+            self.potential,
+            topology,
+            system,
+            atoms,
+            hydrogen_mass=hydrogen_mass,
+            **self.mollification(hydrogen_mass, mollified),
+            **options,
+        )
+
+    def mollification(
+        self, hydrogen_mass: "unit.Quantity | float | None", mollified: bool | None
+    ) -> dict[str, Any]:
+        """Return the arguments that say how the slow part is mollified.
+
+        Parameters
+        ----------
+        hydrogen_mass : Quantity, or float in amu
+            For whose safe steps; None: light hydrogen.
+        mollified : bool
+            None: if these steps need it.
+
+        Raises
+        ------
+        SystemSetupError
+            If the card has no lengths of bonds.
+        """
+        from openmm import unit
 
         if mollified is None:
             mass = _HYDROGEN if hydrogen_mass is None else hydrogen_mass
@@ -93,14 +160,10 @@ class Model:
                 f"mollified: the card of {self.card.name!r} has no lengths of bonds of hydrogen; "
                 f"train it anew, or call openmm_innff.system.create_system with them"
             )
-        return create_system(
-            self.potential,
-            topology,
-            hydrogen_mass=hydrogen_mass,
-            mollified=lengths if mollified else None,
-            bond_forces=self.card.hydrogen_bond_forces,
-            **options,
-        )
+        return {
+            "mollified": lengths if mollified else None,
+            "bond_forces": self.card.hydrogen_bond_forces,
+        }
 
     def mts_integrator(
         self,

@@ -14,7 +14,7 @@ FAST: Final = 0
 SLOW: Final = 1
 """Default group of the slow part."""
 
-_FORCELESS = (
+FORCELESS = (
     openmm.AndersenThermostat,
     openmm.CMMotionRemover,
     openmm.MonteCarloAnisotropicBarostat,
@@ -48,7 +48,7 @@ def checked_groups(system: openmm.System, fast: Sequence[int], slow: Sequence[in
             f"found {tuple(fast)} and {tuple(slow)}"
         )
     for force in system.getForces():
-        if isinstance(force, _FORCELESS):
+        if isinstance(force, FORCELESS):
             continue
         used = {force.getForceGroup()}
         if isinstance(force, openmm.NonbondedForce) and force.getReciprocalSpaceForceGroup() >= 0:
