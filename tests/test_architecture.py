@@ -36,7 +36,7 @@ LAYERS = (
     ("forces",),
     ("noise",),
     ("integrators",),
-    ("isokinetic", "middle"),
+    ("isokinetic", "middle", "velocities"),
     ("system",),
     ("mixed",),
     ("model",),
@@ -54,7 +54,8 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
-    *("forces", "noise", "integrators", "isokinetic", "middle", "system", "model"),
+    *("forces", "noise", "integrators", "isokinetic", "middle", "velocities"),
+    *("system", "mixed", "openmmml_plugin", "model"),
     *("boxes", "analysis", "throughput", "report", "trust", "simulation", "audit"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")

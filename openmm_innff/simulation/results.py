@@ -62,6 +62,8 @@ def make_report(
     steps = setup.steps
     n_atoms = setup.topology.getNumAtoms()
     what = f"{config.waters} water molecules" if config.waters else f"{n_atoms} atoms"
+    if setup.ligand is not None:
+        what += f", of which {len(setup.ligand.atoms)} ({config.ligand})"
     return RunReport(
         title=config.title,
         lead=(
@@ -84,6 +86,18 @@ def make_report(
         },
         commands=how_to_go_on(folder, config),
     )
+
+
+def source(config: RunConfig) -> str:
+    """Say what a recipe simulates.
+
+    Parameters
+    ----------
+    config
+        The recipe.
+    """
+    what = config.structure or config.prmtop or config.testsystem or ""
+    return what if config.ligand is None else f"{config.ligand} in {Path(what).name}"
 
 
 def how_to_go_on(folder: Path, config: RunConfig) -> list[tuple[str, str]]:
@@ -189,14 +203,17 @@ def _silent() -> Iterator[None]:
 
 
 def _run_facts(config: RunConfig, setup: Setup) -> list[tuple[str, str]]:
-    box = setup.topology.getUnitCellDimensions().value_in_unit(unit.angstrom)
-    edges = " x ".join(f"{edge:.3f}" for edge in box)
+    dimensions = setup.topology.getUnitCellDimensions()
+    box = "no box"
+    if dimensions is not None:
+        edges = " x ".join(f"{edge:.3f}" for edge in dimensions.value_in_unit(unit.angstrom))
+        box = f"{edges} angstrom"
     ensemble = (
         "NVT" if config.pressure_bar is None else f"NPT, {config.pressure_bar:g} bar (Monte Carlo)"
     )
     steps = setup.steps
     return [
-        ("box", f"{setup.topology.getNumAtoms()} atoms, {edges} angstrom"),
+        ("box", f"{setup.topology.getNumAtoms()} atoms, {box}"),
         ("ensemble", f"{ensemble}, {config.temperature_K:g} K"),
         ("thermostat", f"Langevin (BAOAB-RESPA), {config.friction_per_ps:g} per ps"),
         ("steps", f"slow forces {steps.outer_fs:g} fs, fast forces {steps.inner_fs:g} fs"),

@@ -13,7 +13,6 @@ import ase.io
 import numpy as np
 from ase import Atoms, units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import BFGS
 from tblite.ase import TBLite
 
@@ -29,13 +28,15 @@ def sample(
     random = np.random.default_rng(seed)
     atoms = start.copy()
     atoms.calc = start.calc
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature, rng=random)
+    spread = np.sqrt(2 * units.kB * temperature / atoms.get_masses())[:, None]  # half will be lost
+    atoms.set_velocities(random.normal(size=(len(atoms), 3)) * spread)
     dynamics = Langevin(
         atoms,
         STEP_FS * units.fs,
         temperature_K=temperature,
         friction=FRICTION_PER_FS / units.fs,
         rng=random,
+        fixcm=False,
     )
     dynamics.run(round(SETTLE_FS / STEP_FS))
     found = []
