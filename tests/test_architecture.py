@@ -21,6 +21,9 @@ MAX_EXPORTS = 12
 COMES_WITH_TORCH = {"triton"}  # in its CUDA builds
 COMES_WITH_MATPLOTLIB = {"PIL"}
 
+SHARED_NAMES = {"ase": "ase calculator"}
+"""Modules of this package that are called like a package of others, and their places in LAYERS."""
+
 # Each module or subpackage imports only from lines above its own.
 LAYERS = (
     ("errors", "units"),
@@ -42,7 +45,8 @@ LAYERS = (
     ("model",),
     ("openmmml_plugin",),
     ("training",),
-    ("boxes", "recipe", "analysis", "throughput"),
+    ("ase calculator",),
+    ("boxes", "recipe", "analysis", "binding", "throughput"),
     ("report",),
     ("trust",),
     ("simulation",),
@@ -56,7 +60,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 RUNNING = (
     *("forces", "noise", "integrators", "isokinetic", "middle", "velocities"),
     *("system", "mixed", "openmmml_plugin", "model"),
-    *("boxes", "analysis", "throughput", "report", "trust", "simulation", "audit"),
+    *("boxes", "analysis", "binding", "throughput", "report", "trust", "simulation", "audit"),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {
@@ -73,7 +77,8 @@ def module_files() -> list[Path]:
 
 def part_of(path: Path) -> str:
     """Layer name of a file: its subpackage, or the module itself."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return SHARED_NAMES.get(name, name)
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -96,7 +101,8 @@ def dependencies(path: Path) -> set[str]:
     found = set()
     for name in imported_modules(path):
         first, _, rest = name.partition(".")
-        found.add(rest.partition(".")[0] if first == "openmm_innff" else first)
+        own = rest.partition(".")[0]
+        found.add(SHARED_NAMES.get(own, own) if first == "openmm_innff" else first)
     return found - {part_of(path)}
 
 
