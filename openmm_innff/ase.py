@@ -57,7 +57,7 @@ class INNFFCalculator(Calculator):
     A bonded fast part takes the bonds that the first evaluation finds by distance.
     """
 
-    implemented_properties = ("energy", "free_energy", "forces")
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as ASE has it
 
     def __init__(
         self,

@@ -48,7 +48,8 @@ class Options:
         Group for the reciprocal space of the force field's Ewald sums; with ``mts`` only. By
         default ``slowForceGroup``.
     hydrogenMass
-        Mass of hydrogens bonded to heavy atoms in amu, taken from these; waters keep theirs.
+        Mass of hydrogens bonded to heavy atoms in amu, taken from these; waters of the
+        force field keep theirs.
     mollified
         Whether the slow part sees bonds of hydrogen at fixed lengths, which allows longer outer
         steps. By default as the model's safe steps need it.
@@ -201,7 +202,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
             group = options.slowForceGroup if options.split else forceGroup
             system.addForce(molecules_force(subset, group))
         if options.hydrogenMass is not None:
-            repartition(system, topology, options.hydrogenMass)
+            repartition(system, topology, options.hydrogenMass, subset.members)
 
     def createMixedSystem(
         self,

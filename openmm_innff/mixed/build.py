@@ -79,7 +79,8 @@ def create_mixed_system(
         Group for the reciprocal space of Ewald sums; None: ``slow_group``.
     hydrogen_mass
         Mass (with a unit, or a float in amu) of each hydrogen bonded to a heavy atom, which loses
-        what it gains; not in waters. It changes no equilibrium average but of velocities.
+        what it gains; not in waters of the force field. It changes no equilibrium average but of
+        velocities.
     split
         Whether the potential is two forces, a fast and a slow one. If not, it is one in
         ``fast_group``.
@@ -131,7 +132,7 @@ def create_mixed_system(
         raise SystemSetupError("reciprocal_group: wanted with group_mm=True only")
     mixed.addForce(molecules_force(subset, slow_group if split else fast_group))
     if hydrogen_mass is not None:
-        repartition(mixed, topology, hydrogen_mass)
+        repartition(mixed, topology, hydrogen_mass, subset.members)
     return mixed
 
 

@@ -1,5 +1,7 @@
 """Heavier hydrogens, waters left as they are."""
 
+from collections.abc import Set
+
 import openmm
 from openmm import app, unit
 from openmm.app import element
@@ -9,13 +11,16 @@ from openmm_innff.mixed.subset import describe
 
 
 def repartition(
-    system: openmm.System, topology: app.Topology, hydrogen_mass: unit.Quantity | float
+    system: openmm.System,
+    topology: app.Topology,
+    hydrogen_mass: unit.Quantity | float,
+    learned: Set[int] = frozenset(),
 ) -> None:
     """Give hydrogens a mass that they take from the heavy atoms they are bonded to, in place.
 
-    Waters keep their masses: rigid ones have no fast vibration that a longer step could miss, and
-    would only turn more slowly. Nor do atoms without mass change. No equilibrium average but of
-    velocities depends on masses.
+    Waters of the force field keep their masses: rigid ones have no fast vibration that a longer
+    step could miss, and would only turn more slowly. Nor do atoms without mass change. No
+    equilibrium average but of velocities depends on masses.
 
     Parameters
     ----------
@@ -25,6 +30,8 @@ def repartition(
         Its bonds say which hydrogen belongs to which atom.
     hydrogen_mass
         With a unit, or a float in amu.
+    learned
+        Atoms whose waters count like other molecules: they are flexible.
 
     Raises
     ------
@@ -33,7 +40,11 @@ def repartition(
     """
     if isinstance(hydrogen_mass, unit.Quantity):
         hydrogen_mass = float(hydrogen_mass.value_in_unit(unit.dalton))
-    waters = {r.index for r in topology.residues() if is_water(r)}
+    waters = {
+        residue.index
+        for residue in topology.residues()
+        if is_water(residue) and learned.isdisjoint(atom.index for atom in residue.atoms())
+    }
     changed = False
     for pair in topology.bonds():
         hydrogens = [atom for atom in pair if atom.element is element.hydrogen]

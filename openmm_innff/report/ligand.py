@@ -82,21 +82,22 @@ def site_figure(course: SiteCourse) -> Figure:
     course
         Frame by frame.
     """
-    panels = 1 if course.coulomb is None else 2
+    energies = {
+        name: values
+        for name, values in (("Coulomb", course.coulomb), ("Lennard-Jones", course.lennard_jones))
+        if values is not None
+    }
+    panels = 2 if energies else 1
     figure, axes = new_figure(1, panels, width=9.0 / panels, height=3.0)
     with style():
         first: Axes = axes[0, 0]
         first.plot(course.time, course.rmsd, label="RMSD of heavy atoms", linewidth=1.0)
         first.plot(course.time, course.displacement, label="centre", linewidth=1.0)
         first.set(title="Distance from the start", ylabel="distance (Å)", ylim=(0, None))
-        if course.coulomb is not None:
-            second: Axes = axes[0, 1]
-            for name, values, colour in (
-                ("Coulomb", course.coulomb, CYCLE[3]),
-                ("Lennard-Jones", course.lennard_jones, CYCLE[2]),
-            ):
-                second.plot(course.time, values, label=name, linewidth=1.0, color=colour)
-            second.set(title="Energy with all others", ylabel="energy (kJ/mol)")
+        for (name, values), colour in zip(energies.items(), CYCLE[2:4], strict=False):
+            axes[0, 1].plot(course.time, values, label=name, linewidth=1.0, color=colour)
+        if energies:
+            axes[0, 1].set(title="Energy with all others", ylabel="energy (kJ/mol)")
         for axis in axes[0]:
             axis.set_xlabel("time (ps)")
             axis.margins(x=0.02, y=0.15)

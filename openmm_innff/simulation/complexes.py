@@ -108,7 +108,7 @@ def set_up_complex(config: RunConfig, model: Model) -> Setup:
     )
     classical = openmm.XmlSerializer.clone(found.system)
     if mass is not None:
-        repartition(classical, found.topology, mass)
+        repartition(classical, found.topology, mass, subset.members)
     systems = [make(mollified=steps.mollified), make(split=False, mollified=False), classical]
     if config.pressure_bar is not None:
         for system in systems:
@@ -217,7 +217,7 @@ def _structure(structure: str, mm_system: str) -> Complex:
 
 def _amber(config: RunConfig) -> Complex:
     inpcrd = app.AmberInpcrdFile(str(config.inpcrd))
-    box = inpcrd.getBoxVectors()
+    box = inpcrd.boxVectors
     prmtop = app.AmberPrmtopFile(str(config.prmtop), periodicBoxVectors=box)
     options: dict[str, Any] = {"constraints": app.HBonds, "nonbondedMethod": app.NoCutoff}
     if box is not None:

@@ -64,7 +64,7 @@ def test_pure_system_of_a_shipped_model() -> None:
     np.testing.assert_allclose(*map(forces_of, contexts), atol=1e-8)
     assert [len(c.getMolecules()) for c in contexts] == [64, 64]
     masses = [systems[0].getParticleMass(i)._value for i in range(3)]
-    assert masses == pytest.approx([15.99943, 1.007947, 1.007947], abs=1e-4)  # of water
+    assert masses == pytest.approx([12.01532, 3.0, 3.0], abs=1e-4)
 
 
 def test_mixed_system(mlpotential, model: Model, solvated: Box, classical) -> None:
