@@ -185,7 +185,8 @@ class Model:
         friction : Quantity, or float in 1/ps
         outer_step, inner_step : Quantity, or float in ps
             By default the steps that were found safe for this model, with hydrogens of the mass
-            that they have in the System, and with the friction of vibrations that belongs to them.
+            that they have in the System, and with the friction of vibrations that belongs to them;
+            where a force field acts too, with an outer step of 4 fs at most.
         middle : bool
             Take `middle.mts_middle_integrator`, which is quicker and of which a step is an inner
             one, instead of `integrators.mts_langevin_integrator`, of which a step is an outer one.
@@ -198,6 +199,7 @@ class Model:
             If no safe steps are known, or they need a mollified System and this is none.
         """
         from openmm_innff.forces.factory import PLAIN
+        from openmm_innff.forces.groups import MM_OUTER_FS, has_force_field
         from openmm_innff.integrators import mts_langevin_integrator
         from openmm_innff.middle import mts_middle_integrator
         from openmm_innff.units import FS_TO_PS
@@ -217,6 +219,8 @@ class Model:
                     f"found a plain one; make it with create_system of this model, without "
                     f"mollified=False, or give outer_step and inner_step"
                 )
+            if has_force_field(system):
+                safe = safe.at_most(MM_OUTER_FS)
             options.setdefault("vibrational_friction", safe.vibrational_friction)
             outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
             inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
@@ -229,9 +233,12 @@ class Model:
 
 
 def _lightest_mass(system: "openmm.System") -> float:
-    """Mass of the lightest atom that moves, amu; in a System with hydrogens it is theirs."""
-    masses = (system.getParticleMass(i)._value for i in range(system.getNumParticles()))
-    return min((float(mass) for mass in masses if mass > 0), default=0.0)
+    """Mass of the lightest atom that moves freely, amu; in a System with hydrogens it is theirs."""
+    constraints = (system.getConstraintParameters(i) for i in range(system.getNumConstraints()))
+    rigid = {atom for first, second, _ in constraints for atom in (first, second)}
+    free = (i for i in range(system.getNumParticles()) if i not in rigid)
+    masses = (float(system.getParticleMass(i)._value) for i in free)
+    return min((mass for mass in masses if mass > 0), default=0.0)
 
 
 def shipped_models() -> dict[str, Path]:

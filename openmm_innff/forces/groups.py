@@ -22,6 +22,8 @@ FORCELESS = (
     openmm.MonteCarloFlexibleBarostat,
     openmm.MonteCarloMembraneBarostat,
 )
+MM_OUTER_FS: Final = 4.0
+"""Longest outer step for a force field's non-bonded terms, with heavy hydrogens or rigid bonds."""
 GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _SITES_LAG = (
     "the System has virtual sites, which OpenMM's CPU and Reference platforms move at the end of "
@@ -72,6 +74,11 @@ def force_parameters(system: openmm.System) -> list[str]:
         elif hasattr(force, "getGlobalParameters"):  # PythonForce
             names.update(force.getGlobalParameters())
     return sorted(names)
+
+
+def has_force_field(system: openmm.System) -> bool:
+    """Whether there are charges and Lennard-Jones forces of a force field."""
+    return any(isinstance(force, openmm.NonbondedForce) for force in system.getForces())
 
 
 def platforms() -> set[str]:

@@ -21,9 +21,6 @@ QUICK = (
 )
 """Forces of the force field that belong into the inner step: stiff, and cheap on every platform."""
 
-MM_OUTER_FS = 4.0
-"""Longest outer step for a force field's non-bonded terms, with heavy hydrogens or rigid bonds."""
-
 
 def group_forces(
     system: openmm.System,

@@ -1,6 +1,5 @@
 """A ligand of a model in the force field of everything else: from a recipe to what is simulated."""
 
-import dataclasses
 import hashlib
 import logging
 import warnings
@@ -19,7 +18,7 @@ import openmm
 from openmm import app, unit
 
 from openmm_innff.errors import ConfigError, MissingDependencyError
-from openmm_innff.mixed.grouping import MM_OUTER_FS
+from openmm_innff.forces.groups import MM_OUTER_FS
 from openmm_innff.mixed.masses import repartition
 from openmm_innff.mixed.subset import select
 from openmm_innff.model import Model
@@ -131,10 +130,7 @@ def complex_steps(config: RunConfig, model: Model) -> SafeSteps:
         Whose card says what is safe.
     """
     steps = choose_steps(config, model)
-    if config.outer_step_fs is None and steps.outer_fs > MM_OUTER_FS:
-        count = max(1, int(MM_OUTER_FS / steps.inner_fs + 1e-6))
-        steps = dataclasses.replace(steps, outer_fs=count * steps.inner_fs)
-    return steps
+    return steps.at_most(MM_OUTER_FS) if config.outer_step_fs is None else steps
 
 
 def complex_schemes(config: RunConfig, setup: Setup) -> list[Scheme]:
