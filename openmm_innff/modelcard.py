@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from openmm_innff.modelfile import ModelCard, SafeSteps, parameter_count
-from openmm_innff.potential import BondedConfig, ComponentConfig, Potential
+from openmm_innff.potential import BondedConfig, ComponentConfig, EquivariantConfig, Potential
 from openmm_innff.potential.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
@@ -52,9 +52,11 @@ def format_card(
     )
 
 
-def _kind(config: ComponentConfig | BondedConfig) -> str:
+def _kind(config: ComponentConfig | EquivariantConfig | BondedConfig) -> str:
     if isinstance(config, BondedConfig):
         return f"bonds, angles and contacts; knows {', '.join(config.environments)}"
+    if isinstance(config, EquivariantConfig):
+        return f"two layers of equivariant tensors ({config.channels} channels)"
     if config.messages:
         kind = "scalars and vectors" if config.vectors else "scalars"
         return f"densities of neighbours, and of their messages ({config.messages} {kind})"

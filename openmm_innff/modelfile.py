@@ -17,7 +17,13 @@ from torch import Tensor
 
 from openmm_innff.errors import ConfigError, ModelFileError
 from openmm_innff.files import atomic_write
-from openmm_innff.potential import BondedConfig, ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential import (
+    BondedConfig,
+    ComponentConfig,
+    EquivariantConfig,
+    Potential,
+    PotentialConfig,
+)
 from openmm_innff.potential.bonded_config import AngleType, BondType, PairType
 from openmm_innff.potential.uncertainty import Uncertainty
 
@@ -166,7 +172,7 @@ def save_model(
 def _is_new(config: PotentialConfig) -> bool:
     parts = (config.fast, config.slow)
     return config.distilled or any(
-        isinstance(part, BondedConfig) or part.messages > 0 for part in parts
+        not isinstance(part, ComponentConfig) or part.messages > 0 for part in parts
     )
 
 
@@ -244,9 +250,14 @@ def _parse_config(config: dict[str, Any]) -> PotentialConfig:
     return PotentialConfig(
         elements=tuple(config["elements"]),
         fast=_parse_fast(config["fast"]),
-        slow=ComponentConfig(**config["slow"]),
+        slow=_parse_slow(config["slow"]),
         distilled=config.get("distilled", False),
     )
+
+
+def _parse_slow(config: dict[str, Any]) -> ComponentConfig | EquivariantConfig:
+    kind = EquivariantConfig if config.get("kind") == "equivariant" else ComponentConfig
+    return kind(**config)
 
 
 def _parse_fast(config: dict[str, Any]) -> ComponentConfig | BondedConfig:

@@ -6,6 +6,7 @@ describe a function on [0, n], and four of them act at any x (de Boor, A Practic
 Splines, Springer 1978, doi:10.1007/978-1-4612-6333-3).
 """
 
+import torch
 from torch import Tensor
 
 
@@ -57,3 +58,23 @@ def bspline_slopes(t: Tensor) -> list[Tensor]:
         0.5 + (1.0 - 1.5 * t) * t,
         0.5 * t * t,
     ]
+
+
+def bspline_values(x: Tensor, nodes: int) -> Tensor:
+    """Return the values of all basis functions, also where they are zero.
+
+    Parameters
+    ----------
+    x : Tensor, shape (...)
+        Grid coordinates.
+    nodes : int
+        Number of basis functions: nodes -1 ... n + 1 of n intervals.
+
+    Returns
+    -------
+    Tensor, shape (..., nodes)
+    """
+    centres = torch.arange(-1, nodes - 1, dtype=x.dtype, device=x.device)
+    distance = (x.unsqueeze(-1) - centres).abs()
+    outer, inner = (2.0 - distance).clamp(min=0.0), (1.0 - distance).clamp(min=0.0)
+    return (outer * outer * outer - 4.0 * inner * inner * inner) * (1.0 / 6.0)

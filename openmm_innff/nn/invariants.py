@@ -18,6 +18,12 @@ def invariant_count(l_max: int, channels: int) -> int:
     return channels * (1, 2, 6)[l_max]
 
 
+def invariant_orders(l_max: int, channels: int) -> list[tuple[int, int]]:
+    """Return how many densities are multiplied in each block of invariants, and its width."""
+    orders = {0: (1,), 1: (1, 2), 2: (1, 2, 2, 3, 4, 3)}[l_max]
+    return [(order, channels) for order in orders]
+
+
 def quadrupole_matrix(t: Tensor) -> Tensor:
     """Return the symmetric traceless matrices of l = 2 components, with the same norm.
 

@@ -2,7 +2,16 @@
 
 from openmm_innff.potential.bonded_config import BondedConfig
 from openmm_innff.potential.config import ComponentConfig, PotentialConfig
+from openmm_innff.potential.equivariant_config import EquivariantConfig
 from openmm_innff.potential.evaluator import Evaluator
 from openmm_innff.potential.potential import PARTS, Potential
 
-__all__ = ["PARTS", "BondedConfig", "ComponentConfig", "Evaluator", "Potential", "PotentialConfig"]
+__all__ = [
+    "PARTS",
+    "BondedConfig",
+    "ComponentConfig",
+    "EquivariantConfig",
+    "Evaluator",
+    "Potential",
+    "PotentialConfig",
+]

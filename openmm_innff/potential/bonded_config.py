@@ -107,4 +107,4 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 def check_kind(found: str, wanted: str) -> None:
     """Refuse a component of another kind."""
     if found != wanted:
-        raise ConfigError(f"kind: wanted 'density' or 'bonded', found {found!r}")
+        raise ConfigError(f"kind: wanted {wanted!r}, found {found!r}")

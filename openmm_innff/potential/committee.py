@@ -11,8 +11,15 @@ from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.equivariant import Equivariant
 from openmm_innff.potential.folded import core_of, fold_all, shape_of
-from openmm_innff.potential.last_layer import count, last_layer, last_layers, with_last_layer
+from openmm_innff.potential.kinds import AnyComponent
+from openmm_innff.potential.last_layer import (
+    count,
+    last_layer,
+    last_layers,
+    with_last_layer,
+)
 from openmm_innff.potential.potential import Potential
 from openmm_innff.potential.trainable import component_forces
 
@@ -65,9 +72,9 @@ class Committee:
 
 
 @torch.no_grad()
-def _ready(member: Component | Bonded, compiled: bool) -> Component | Bonded | CompiledComponent:
+def _ready(member: AnyComponent, compiled: bool) -> AnyComponent | CompiledComponent:
     """Return what evaluates a member; compiled, its parameters are folded once and for all."""
-    if isinstance(member, Bonded) or not compiled:
+    if not isinstance(member, Component) or not compiled:
         return member
     made = CompiledComponent(shape_of(member), core_of(member), member.scale.dtype)
     made.set_all(fold_all(member))
@@ -75,7 +82,7 @@ def _ready(member: Component | Bonded, compiled: bool) -> Component | Bonded | C
 
 
 def _evaluate(
-    member: Component | Bonded | CompiledComponent,
+    member: AnyComponent | CompiledComponent,
     positions: Tensor,
     species: Tensor,
     near: PairList | Terms,
@@ -85,7 +92,7 @@ def _evaluate(
             return member(positions, near)
     elif isinstance(member, CompiledComponent):
         return member.forward(positions, near, species)
-    elif isinstance(member, Component):
+    elif isinstance(member, Component | Equivariant):
         return component_forces(
             member, positions, near, species, differentiable=False, engine="torch"
         )

@@ -9,7 +9,7 @@ from openmm_innff.engine import reference
 from openmm_innff.engine.density import Grid, nodal_density
 from openmm_innff.neighbors import PairList
 from openmm_innff.nn.density import ChannelMixing
-from openmm_innff.nn.invariants import Invariants, invariant_count
+from openmm_innff.nn.invariants import Invariants, invariant_count, invariant_orders
 from openmm_innff.nn.messages import MessageLayer
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.config import ComponentConfig
@@ -113,6 +113,22 @@ class Component(nn.Module):
             bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
             total = total + bend.square().mean()
         return total
+
+    @torch.jit.unused
+    def all_readouts(self) -> list[Readout]:
+        """Return the readouts of both layers, or of the only one."""
+        return [self.readout, *(readout for _, readout in self.deeper())]
+
+    @torch.jit.unused
+    def orders(self) -> list[list[tuple[int, int]]]:
+        """Return for each readout the orders and widths of its blocks of invariants."""
+        blocks = invariant_orders(self.l_max, self.config.channels)
+        return [blocks for _ in self.all_readouts()]
+
+    @torch.jit.unused
+    def pair_values(self) -> Tensor:
+        """Return the nodal values of the functions of distance alone, shape (z, s * g, k)."""
+        return self.mixing.nodal_values()[:, 0]
 
     @torch.jit.unused
     def deeper(self) -> list[tuple[MessageLayer, Readout]]:

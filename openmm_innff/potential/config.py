@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from openmm_innff.elements import atomic_number
 from openmm_innff.errors import ConfigError
 from openmm_innff.potential.bonded_config import BondedConfig, check_kind, check_range
+from openmm_innff.potential.equivariant_config import EquivariantConfig
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class PotentialConfig:
         Symbols of the elements that the potential knows.
     fast : ComponentConfig or BondedConfig
         The short-range component.
-    slow : ComponentConfig
+    slow : ComponentConfig or EquivariantConfig
         The long-range component.
     distilled : bool
         False: the energy is the sum of both components. True: the slow component describes the
@@ -91,7 +92,7 @@ class PotentialConfig:
 
     elements: tuple[str, ...]
     fast: ComponentConfig | BondedConfig
-    slow: ComponentConfig
+    slow: ComponentConfig | EquivariantConfig
     distilled: bool = False
 
     def __post_init__(self) -> None:

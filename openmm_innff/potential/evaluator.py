@@ -13,6 +13,7 @@ from openmm_innff.engine.parameters import INTEGERS
 from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.folded import core_of, fold_all, shape_of
+from openmm_innff.potential.kinds import EnvironmentComponent
 from openmm_innff.potential.listed import Listed
 
 
@@ -31,7 +32,8 @@ class ComponentEvaluator(Listed):
 
     Parameters
     ----------
-    component : Component
+    component : Component or Equivariant
+        The latter is always evaluated by torch.
     species : Tensor, shape (N,), int64
     periodic : bool
     skin : float
@@ -45,34 +47,48 @@ class ComponentEvaluator(Listed):
     order: Tensor
     folded: list[Tensor]
     core: list[Tensor]
+    sizes: list[int]
+    lengths: list[float]
 
     def __init__(
-        self, component: Component, species: Tensor, periodic: bool, skin: float, engine: str
+        self,
+        component: EnvironmentComponent,
+        species: Tensor,
+        periodic: bool,
+        skin: float,
+        engine: str,
     ) -> None:
         super().__init__(len(species), periodic, component.cutoff, skin)
         self.component = component
         order = torch.argsort(species, stable=True)
         self.register_buffer("order", order)
         self.register_buffer("species", species[order])
-        self.counts: list[int] = torch.bincount(
-            species, minlength=component.readout.species
-        ).tolist()
+        self.counts: list[int] = torch.bincount(species, minlength=component.n_species).tolist()
         empty = torch.zeros(0, dtype=torch.int64)
         self.pairs = PairList(empty, empty, torch.zeros(0, 3, dtype=torch.float64))
 
-        self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
+        self.compiled = False
         self.on_cuda = engine == "compiled"
         self.key = str(uuid.uuid4())
         self.unknown = dynamics.UNKNOWN
+        self.folded, self.core = [], []
+        self.all_species = species.clone()
+        self.sizes, self.lengths = [], []
+        if isinstance(component, Component):
+            self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
+            self._fold(component, skin)
+
+    @torch.jit.unused
+    def _fold(self, component: Component, skin: float) -> None:
+        """Keep what the compiled engine needs."""
         shape, core = shape_of(component), core_of(component)
         with torch.no_grad():
             # In double: rounded to single, they do not depend on the number of threads.
             exact = fold_all(copy.deepcopy(component).double())
             self.folded = [p.to(component.scale.dtype).contiguous() for p in exact]
         self.core = [] if core is None else [t.clone() for t in core]
-        self.all_species = species.clone()
-        self.sizes: list[int] = [int(size) for size in shape[:INTEGERS]]
-        self.lengths: list[float] = [*shape[INTEGERS:], skin]
+        self.sizes = [int(size) for size in shape[:INTEGERS]]
+        self.lengths = [*shape[INTEGERS:], skin]
 
     def forward(self, positions: Tensor, box: Tensor) -> tuple[Tensor, Tensor, str]:
         """Return energy (0-d, float64, eV), forces (N, 3) in eV/angstrom, and any fault.

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from openmm_innff.potential.bonded import Bonded
-from openmm_innff.potential.component import Component
+from openmm_innff.potential.kinds import AnyComponent
 from openmm_innff.potential.potential import Potential
 
 
-def last_layer(component: Component | Bonded) -> list[nn.Parameter]:
+def last_layer(component: AnyComponent) -> list[nn.Parameter]:
     """Return the parameters that the energy of a component is linear in, always in one order.
 
     Of nodal densities, the weights of the readouts: of invariants, interpolants and products of
@@ -23,8 +23,11 @@ def last_layer(component: Component | Bonded) -> list[nn.Parameter]:
     """
     if isinstance(component, Bonded):
         return [component.bonds, component.angles, component.pairs]
-    readouts = [component.readout, *(readout for _, readout in component.deeper())]
-    return [p for readout in readouts for p in (readout.linear, readout.single, readout.paired)]
+    return [
+        p
+        for readout in component.all_readouts()
+        for p in (readout.linear, readout.single, readout.paired)
+    ]
 
 
 def last_layers(potential: Potential) -> list[nn.Parameter]:
@@ -38,7 +41,7 @@ def count(parameters: Sequence[nn.Parameter]) -> int:
 
 
 @torch.no_grad()
-def with_last_layer(component: Component | Bonded, values: Tensor) -> Component | Bonded:
+def with_last_layer(component: AnyComponent, values: Tensor) -> AnyComponent:
     """Return a copy whose energy is values . phi and nothing else: no repulsion, walls, products.
 
     Parameters

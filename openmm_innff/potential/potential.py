@@ -16,7 +16,10 @@ from openmm_innff.potential.bonded_config import BondedConfig
 from openmm_innff.potential.bonded_evaluator import BondedEvaluator
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.config import PotentialConfig
+from openmm_innff.potential.equivariant import Equivariant
+from openmm_innff.potential.equivariant_config import EquivariantConfig
 from openmm_innff.potential.evaluator import ComponentEvaluator, Evaluator
+from openmm_innff.potential.kinds import AnyComponent, EnvironmentComponent
 from openmm_innff.potential.listed import Listed
 from openmm_innff.potential.topology import Bonds, index_terms
 
@@ -38,7 +41,7 @@ class Potential(nn.Module):
     Attributes
     ----------
     fast : Component or Bonded
-    slow : Component
+    slow : Component or Equivariant
         Of the slow part; if distilled, of the whole energy.
     reference_energies : Tensor, shape (species,), float64
         Energy of each element before any interaction, in eV per atom.
@@ -56,7 +59,11 @@ class Potential(nn.Module):
             self.fast = Bonded(config.fast, generator)
         else:
             self.fast = Component(config.fast, numbers, True, generator)
-        self.slow = Component(config.slow, numbers, config.distilled, generator)
+        self.slow: EnvironmentComponent
+        if isinstance(config.slow, EquivariantConfig):
+            self.slow = Equivariant(config.slow, numbers, config.distilled, generator)
+        else:
+            self.slow = Component(config.slow, numbers, config.distilled, generator)
         self.register_buffer("reference_energies", torch.zeros(len(numbers), dtype=torch.float64))
 
     @property
@@ -69,11 +76,11 @@ class Potential(nn.Module):
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def components(self, part: str) -> list[Component | Bonded]:
+    def components(self, part: str) -> list[AnyComponent]:
         """Return the components that ``part`` ("fast", "slow" or "total") is made of."""
         return [component for _, component in self.terms(part)]
 
-    def terms(self, part: str) -> list[tuple[float, Component | Bonded]]:
+    def terms(self, part: str) -> list[tuple[float, AnyComponent]]:
         """Return the components that a part is the sum of, with their signs.
 
         Parameters
@@ -83,8 +90,8 @@ class Potential(nn.Module):
         """
         if part not in PARTS:
             raise ValueError(f"part: wanted one of {', '.join(PARTS)}, found {part!r}")
-        fast: list[tuple[float, Component | Bonded]] = [(1.0, self.fast)]
-        slow: list[tuple[float, Component | Bonded]] = [(1.0, self.slow)]
+        fast: list[tuple[float, AnyComponent]] = [(1.0, self.fast)]
+        slow: list[tuple[float, AnyComponent]] = [(1.0, self.slow)]
         if not self.config.distilled:
             return {"fast": fast, "slow": slow, "total": fast + slow}[part]
         return {"fast": fast, "slow": [*slow, (-1.0, self.fast)], "total": slow}[part]

@@ -6,24 +6,18 @@ import torch
 from torch import Tensor
 
 from openmm_innff.neighbors import PairList
-from openmm_innff.nn.readout import Readout
-from openmm_innff.potential.component import Component
-
-
-def readouts_of(component: Component) -> list[Readout]:
-    """Return the readouts of both layers, or of the only one."""
-    return [component.readout, *(readout for _, readout in component.deeper())]
+from openmm_innff.potential.kinds import EnvironmentComponent
 
 
 @torch.no_grad()
 def projections(
-    component: Component, positions: Tensor, pairs: PairList, species: Tensor
+    component: EnvironmentComponent, positions: Tensor, pairs: PairList, species: Tensor
 ) -> list[list[Tensor]]:
     """Return the projections that interpolants get, before they are clipped.
 
     Parameters
     ----------
-    component : Component
+    component : Component or Equivariant
     positions : Tensor, shape (N, 3), float64
         In angstrom, atoms sorted by species.
     pairs : PairList
@@ -35,7 +29,7 @@ def projections(
     list of list of Tensor, shape (n, P)
         Of each readout and species, in standard deviations of the training data or about that.
     """
-    readouts = readouts_of(component)
+    readouts = component.all_readouts()
     counts = torch.bincount(species, minlength=component.n_species).tolist()
     seen: list[list[Tensor]] = []
 

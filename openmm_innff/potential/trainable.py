@@ -9,13 +9,33 @@ from openmm_innff.engine.component import CompiledComponent, energies_and_forces
 from openmm_innff.engine.library import resolve_engine
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.equivariant import Equivariant
 from openmm_innff.potential.folded import core_of, fold_all, shape_of
+from openmm_innff.potential.inductor import CompiledTraining
+from openmm_innff.potential.kinds import EnvironmentComponent
 
 _COMPILED: WeakKeyDictionary[Component, tuple[CompiledComponent, Tensor]] = WeakKeyDictionary()
 
 
+_TRAINING: WeakKeyDictionary[Equivariant, CompiledTraining] = WeakKeyDictionary()
+
+
+def compile_training(component: Equivariant, counts: list[int], longest: int) -> None:
+    """Have the training steps of a component compiled, for batches of one size.
+
+    Parameters
+    ----------
+    component : Equivariant
+    counts : list of int
+        Atoms of each species in a batch.
+    longest : int
+        Largest number of neighbours of an atom.
+    """
+    _TRAINING[component] = CompiledTraining(component, counts, longest)
+
+
 def component_forces(
-    component: Component,
+    component: EnvironmentComponent,
     positions: Tensor,
     pairs: PairList,
     species: Tensor,
@@ -30,7 +50,7 @@ def component_forces(
 
     Parameters
     ----------
-    component : Component
+    component : Component or Equivariant
     positions : Tensor, shape (N, 3), float64
         In angstrom, atoms sorted by species; of one frame or of many.
     pairs : PairList
@@ -41,8 +61,13 @@ def component_forces(
         "auto", "compiled" or "torch" (autograd through autograd).
     """
     dtype = component.scale.dtype
-    if positions.is_cuda or resolve_engine(engine) == "torch":
-        counts = torch.bincount(species, minlength=component.readout.species).tolist()
+    if isinstance(component, Equivariant):
+        made = _TRAINING.get(component)
+        if made is not None and made.fits(pairs, species):
+            with torch.set_grad_enabled(differentiable):
+                return made.forces(positions, pairs, species)
+    if isinstance(component, Equivariant) or positions.is_cuda or resolve_engine(engine) == "torch":
+        counts = torch.bincount(species, minlength=component.n_species).tolist()
         here = positions.detach().requires_grad_(True)
         energies = component(here, pairs, species, counts)
         (gradient,) = torch.autograd.grad(energies.sum(), here, create_graph=differentiable)

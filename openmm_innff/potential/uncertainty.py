@@ -29,10 +29,10 @@ from openmm_innff.errors import ConfigError
 from openmm_innff.neighbors import PairList, find_pairs, geometry_fault
 from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.committee import Committee
-from openmm_innff.potential.component import Component
+from openmm_innff.potential.kinds import AnyComponent
 from openmm_innff.potential.last_layer import count, last_layers
 from openmm_innff.potential.potential import Potential
-from openmm_innff.potential.projections import projections, readouts_of
+from openmm_innff.potential.projections import projections
 from openmm_innff.potential.terms import find_terms
 from openmm_innff.potential.topology import Bonds
 
@@ -153,7 +153,7 @@ class UncertaintyEvaluator:
         """Return for each readout the limits of every atom's interpolants, shape (N, P)."""
         found = []
         for component in self.committee.components:
-            for readout in [] if isinstance(component, Bonded) else readouts_of(component):
+            for readout in [] if isinstance(component, Bonded) else component.all_readouts():
                 size = readout.functions.numel()
                 table, limits = limits[:size].reshape(readout.functions.shape), limits[size:]
                 found.append(table[self.species])
@@ -198,7 +198,7 @@ class UncertaintyEvaluator:
             outside=self._outside(here, near)[self.place].numpy(),
         )
 
-    def _near(self, component: Component | Bonded, here: Tensor, cell: Tensor) -> PairList | Terms:
+    def _near(self, component: AnyComponent, here: Tensor, cell: Tensor) -> PairList | Terms:
         if self.index is not None and isinstance(component, Bonded):
             return find_terms(here, cell, self.periodic, component.cutoff, self.index)
         return find_pairs(here, cell, self.periodic, component.cutoff)
@@ -207,7 +207,7 @@ class UncertaintyEvaluator:
         limits = zip(self.low, self.high, strict=True)
         outside = torch.zeros(len(here), dtype=torch.int64)
         for component, pairs in zip(self.committee.components, near, strict=True):
-            if isinstance(component, Component) and isinstance(pairs, PairList):
+            if not isinstance(component, Bonded) and isinstance(pairs, PairList):
                 for layer in projections(component, here, pairs, self.species):
                     atoms, (low, high) = torch.cat(layer), next(limits)
                     outside += ((atoms < low) | (atoms > high)).sum(1)

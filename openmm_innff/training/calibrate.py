@@ -12,7 +12,9 @@ from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
 from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
-from openmm_innff.training.batch import Batch
+from openmm_innff.potential.equivariant import Equivariant
+from openmm_innff.potential.kinds import AnyComponent
+from openmm_innff.training.batch import Batch, collate
 from openmm_innff.training.losses import rms
 
 SMOOTH, RIDGE = 1e-3, 1e-7
@@ -33,11 +35,17 @@ def calibrate(potential: Potential, part: str, sample: list[Batch], scale: float
     scale : float
         Typical force of what the component has to describe, in eV/angstrom.
     """
-    component: Component | Bonded = getattr(potential, part)
+    component: AnyComponent = getattr(potential, part)
     if isinstance(component, Bonded):
         fit_linear(component, sample)
         return
     component.scale.fill_(scale)
+    if isinstance(component, Equivariant):
+        together = collate(sample)
+        pairs = getattr(together, part)
+        counts = torch.bincount(together.species, minlength=component.n_species).tolist()
+        component.calibrate(together.positions, pairs, together.species, counts)
+        return
     inputs = [_Sample(component, part, batch) for batch in sample]
     degrees = component.mixing.degree_of_row
     squares = torch.zeros_like(component.mixing.norms)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openmm_innff.errors import ConfigError
-from openmm_innff.potential import BondedConfig, ComponentConfig, PotentialConfig
+from openmm_innff.potential import BondedConfig, ComponentConfig, EquivariantConfig, PotentialConfig
 from openmm_innff.settings import build, read_toml
 
 
@@ -76,6 +76,9 @@ class OptimizerConfig:
     seed : int
     dtype : str
         "float32" or "float64".
+    compile : str
+        Whether to compile the steps of an equivariant component, which takes minutes: "yes", "no",
+        or "auto", if there are many steps and all frames have the same composition.
     validate_every : int
         Epochs between validations.
     """
@@ -94,6 +97,7 @@ class OptimizerConfig:
     curvature: float = 3e-5
     seed: int = 0
     dtype: str = "float32"
+    compile: str = "auto"
     validate_every: int = 1
 
 
@@ -171,7 +175,8 @@ class TrainingConfig:
 
     Attributes
     ----------
-    fast, slow : ComponentConfig or BondedConfig
+    fast : ComponentConfig or BondedConfig
+    slow : ComponentConfig or EquivariantConfig
         Components; if ``distilled``, the slow one is that of the whole energy.
     distilled : bool
         Whether the whole energy is learned first and then the fast part from it, see
@@ -181,7 +186,7 @@ class TrainingConfig:
     data: DataConfig
     card: CardConfig
     fast: ComponentConfig | BondedConfig
-    slow: ComponentConfig
+    slow: ComponentConfig | EquivariantConfig
     distilled: bool = False
     optimizer: OptimizerConfig = OptimizerConfig()
     smoothness: SmoothnessConfig = SmoothnessConfig()
@@ -194,6 +199,10 @@ class TrainingConfig:
         if optimizer.dtype not in ("float32", "float64"):
             raise ConfigError(
                 f"optimizer.dtype: wanted float32 or float64, found {optimizer.dtype!r}"
+            )
+        if optimizer.compile not in ("auto", "yes", "no"):
+            raise ConfigError(
+                f"optimizer.compile: wanted auto, yes or no, found {optimizer.compile!r}"
             )
         for name in ("batch_size", "validate_every", "joint_epochs"):
             if getattr(optimizer, name) < 1:

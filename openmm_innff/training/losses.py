@@ -11,7 +11,7 @@ from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential import Potential
 from openmm_innff.potential.bonded import Bonded
-from openmm_innff.potential.component import Component
+from openmm_innff.potential.kinds import AnyComponent
 from openmm_innff.potential.trainable import component_forces
 from openmm_innff.training.batch import Batch
 from openmm_innff.training.bonds import along_bonds, find_hydrogen_bonds
@@ -45,7 +45,7 @@ def part_forces(
     engine: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Return the atomic energies (N,) and forces (N, 3) of the fast or the slow part."""
-    component: Component | Bonded = getattr(potential, part)
+    component: AnyComponent = getattr(potential, part)
     neighbours: PairList | Terms = getattr(batch, part)
     if isinstance(component, Bonded):
         with torch.set_grad_enabled(differentiable):

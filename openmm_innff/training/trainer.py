@@ -13,6 +13,7 @@ from openmm_innff.errors import MissingDependencyError, SimulationError
 from openmm_innff.potential import Potential
 from openmm_innff.training.batch import Batch, collate
 from openmm_innff.training.calibrate import calibrate, set_cores
+from openmm_innff.training.compiling import compile_steps
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.losses import (
     LossTerms,
@@ -98,6 +99,7 @@ class Trainer:
         self._prepare()
         self.average = copy.deepcopy(potential)
         self.optimizer = self._make_optimizer()
+        self.compiled = compile_steps(potential, training, config.optimizer)
 
     # -- set-up ---------------------------------------------------------------------------------
 

@@ -12,7 +12,13 @@ from ase.data import chemical_symbols
 from openmm_innff.data import Frame
 from openmm_innff.engine.library import library
 from openmm_innff.errors import ConfigError, UnsupportedElementError
-from openmm_innff.potential import PARTS, ComponentConfig, Potential, PotentialConfig
+from openmm_innff.potential import (
+    PARTS,
+    ComponentConfig,
+    EquivariantConfig,
+    Potential,
+    PotentialConfig,
+)
 
 CUBIC = 9.3 * torch.eye(3, dtype=torch.float64)
 TRICLINIC = torch.tensor([[9.3, 0, 0], [2.0, 9.4, 0], [-3.0, 4.0, 9.5]], dtype=torch.float64)
@@ -47,7 +53,10 @@ def age_of_list(component) -> object:
     return tuple(component.list_positions.flatten().tolist())
 
 
-@pytest.fixture(params=["one layer", "vectors", "scalars", "distilled"])
+KINDS = ["one layer", "vectors", "scalars", "distilled", "equivariant", "distilled equivariant"]
+
+
+@pytest.fixture(params=KINDS)
 def tiny_potential(request, tiny_config) -> Potential:
     """A potential whose slow part has one layer, or two, or is the difference of components."""
     config = tiny_config
@@ -55,9 +64,16 @@ def tiny_potential(request, tiny_config) -> Potential:
         vectors = request.param == "vectors"
         slow = replace(config.slow, messages=3, vectors=vectors, message_cutoff=3.5)
         config = replace(config, slow=slow)
-    if request.param == "distilled":
+    if "distilled" in request.param:
         config = replace(config, distilled=True)
+    if "equivariant" in request.param:
+        small = {"nodes": 8, "radials": 3, "projections": 8, "intervals": 6}
+        slow = EquivariantConfig(cutoff=4.0, channels=4, features=4, **small)
+        config = replace(config, slow=slow)
     potential = Potential(config, seed=1)
+    if "equivariant" in request.param:
+        potential.slow.messages.scale.fill_(0.1)
+        return potential
     for layer in potential.slow.layers:
         layer.message_norms.fill_(0.1)
         layer.path_norms.fill_(0.3)

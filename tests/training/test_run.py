@@ -14,7 +14,8 @@ from ase.io import read, write
 from openmm_innff.data import read_frames, split_frames
 from openmm_innff.errors import ConfigError, DataError, SimulationError
 from openmm_innff.model import load_model
-from openmm_innff.modelfile import read_model
+from openmm_innff.modelfile import read_model, read_uncertainty
+from openmm_innff.potential import EquivariantConfig
 from openmm_innff.training import load_config, train
 from openmm_innff.training.config import DataConfig
 from openmm_innff.training.predict import predict
@@ -96,6 +97,20 @@ def test_a_second_layer_learns_and_bonds_of_hydrogen_are_left_to_the_fast_part(
         assert model.card.errors["valid_force_rmse_meV_per_A"] < 100.0
         pulls[weight] = abs(model.card.hydrogen_bond_forces["O"][1])
     assert pulls[30.0] < 0.3 * pulls[0.0]
+
+
+def test_an_equivariant_whole_learns_and_knows_its_uncertainty(small_config, tmp_path):
+    sizes = {"channels": 3, "features": 3, "nodes": 8, "radials": 3, "projections": 8}
+    config = dataclasses.replace(
+        with_optimizer(small_config, fast_epochs=1, joint_epochs=10),
+        slow=EquivariantConfig(cutoff=3.0, **sizes),
+        distilled=True,
+    )
+    path = train(config, tmp_path, progress=False)
+    with (tmp_path / "log.csv").open() as file:
+        errors = [float(row["valid_force_rmse"]) for row in csv.DictReader(file)]
+    assert errors[9] < 0.5 * errors[0]
+    assert read_uncertainty(path).force_scale > 0
 
 
 def test_the_mean_energy_error_vanishes_on_the_training_frames(small_config, tmp_path):

@@ -15,7 +15,8 @@ from openmm_innff.neighbors import find_pairs, first_atoms
 from openmm_innff.nn.interpolant import soft_clip
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
-from openmm_innff.potential.component import Component
+from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.kinds import EnvironmentComponent
 
 _ACTING = 4
 """Nodes that a cubic B-spline uses at any point."""
@@ -34,7 +35,7 @@ def node_use_of(potential: Potential, structures: Sequence[Structure]) -> list[N
     found: list[NodeUse] = []
     whole = "whole" if potential.config.distilled else "slow"
     for part, component in {"fast": potential.fast, whole: potential.slow}.items():
-        if isinstance(component, Component):
+        if not isinstance(component, Bonded):
             component = copy.deepcopy(component).double().eval().requires_grad_(False)
             each = [_of_component(component, potential, s, part) for s in structures]
             found += [_together(uses) for uses in zip(*each, strict=True)]
@@ -48,7 +49,7 @@ def _together(uses: Sequence[NodeUse]) -> NodeUse:
 
 
 def _of_component(
-    component: Component, potential: Potential, structure: Structure, part: str
+    component: EnvironmentComponent, potential: Potential, structure: Structure, part: str
 ) -> list[NodeUse]:
     names, elements = layer_names(component, part), potential.elements
     found = [_radial(component, potential, structure, part)]
@@ -70,7 +71,9 @@ def _readout(readout: Readout, projections: Tensor, title: str) -> NodeUse:
     return NodeUse(title, "projection", names, nodes, counts)
 
 
-def _radial(component: Component, potential: Potential, structure: Structure, part: str) -> NodeUse:
+def _radial(
+    component: EnvironmentComponent, potential: Potential, structure: Structure, part: str
+) -> NodeUse:
     positions = torch.tensor(structure.positions)
     box = torch.tensor(np.zeros((3, 3)) if structure.cell is None else structure.cell)
     pairs = find_pairs(positions, box, structure.periodic, component.cutoff)

@@ -16,8 +16,9 @@ from openmm_innff.nn.density import smooth_cutoff
 from openmm_innff.nn.interpolant import interpolate, soft_clip
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
-from openmm_innff.potential.component import Component
-from openmm_innff.potential.projections import projections, readouts_of
+from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.kinds import EnvironmentComponent
+from openmm_innff.potential.projections import projections
 
 _SHOWN = 6
 """Interpolants of each readout and element."""
@@ -44,7 +45,7 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
     whole = "whole" if potential.config.distilled else "slow"
     components = {"fast": potential.fast, whole: potential.slow}
     for part, component in components.items():
-        if not isinstance(component, Component):
+        if isinstance(component, Bonded):
             continue
         component = copy.deepcopy(component).double().eval().requires_grad_(False)
         functions += _radial(component, potential.elements, part)
@@ -58,7 +59,7 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
                     inputs[layer][species].append(values)
                     outside[structure.name][0] += int((values.abs() > readout.bound).sum())
                     outside[structure.name][1] += values.numel()
-        readouts = readouts_of(component)
+        readouts = component.all_readouts()
         for layer, (name, readout) in enumerate(zip(names, readouts, strict=True)):
             for species, symbol in enumerate(potential.elements):
                 used = torch.cat(inputs[layer][species])
@@ -76,7 +77,9 @@ def learned_of(potential: Potential, structures: Sequence[Structure]) -> Learned
     return Learned(functions, beyond, float(np.concatenate(visited).mean()), terms)
 
 
-def _radial(component: Component, elements: Sequence[str], part: str) -> list[LearnedFunction]:
+def _radial(
+    component: EnvironmentComponent, elements: Sequence[str], part: str
+) -> list[LearnedFunction]:
     """Return for each pair of elements the function that channels of degree 0 have most of.
 
     The nodal values of all channels are a matrix; its first singular vector is that function, its
@@ -90,7 +93,7 @@ def _radial(component: Component, elements: Sequence[str], part: str) -> list[Le
     for node, weight in enumerate(bspline_weights(grid - cell)):
         basis[torch.arange(len(r)), cell.long() + node] = weight
     basis = basis * smooth_cutoff(r**2 / cutoff**2)[:, None]
-    values = component.mixing.nodal_values()[:, 0]  # (z, s * nodes, channels)
+    values = component.pair_values()  # (z, s * nodes, channels)
     found = []
     for z, centre in enumerate(elements):
         for s, neighbour in enumerate(elements):
@@ -112,14 +115,14 @@ def _radial(component: Component, elements: Sequence[str], part: str) -> list[Le
     return found
 
 
-def layer_names(component: Component, part: str) -> list[str]:
+def layer_names(component: EnvironmentComponent, part: str) -> list[str]:
     """Return what the readouts of a component are called."""
-    layers = 1 + len(component.deeper())
+    layers = len(component.all_readouts())
     return [part] if layers == 1 else [f"{part}, layer {layer + 1}" for layer in range(layers)]
 
 
 def projections_of(
-    component: Component, potential: Potential, structure: Structure
+    component: EnvironmentComponent, potential: Potential, structure: Structure
 ) -> list[tuple[Readout, list[Tensor]]]:
     """Return each readout and what its interpolants get: of each species, shape (n, P)."""
     species = potential.species_index(structure.numbers)
@@ -130,7 +133,7 @@ def projections_of(
         box = torch.tensor(structure.cell)
     pairs = find_pairs(positions, box, structure.periodic, component.cutoff)
     found = projections(component, positions, pairs, species[order])
-    return list(zip(readouts_of(component), found, strict=True))
+    return list(zip(component.all_readouts(), found, strict=True))
 
 
 def _interpolants(

@@ -11,11 +11,8 @@ from openmm_innff.audit.subjects.base import Term
 from openmm_innff.neighbors import find_pairs
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential import Potential
-from openmm_innff.potential.component import Component
-from openmm_innff.potential.projections import readouts_of
-
-_ORDERS = {0: (1,), 1: (1, 2), 2: (1, 2, 2, 3, 4, 3)}
-"""How many densities are multiplied in each block of `nn.invariants.Invariants`, by its degree."""
+from openmm_innff.potential.bonded import Bonded
+from openmm_innff.potential.kinds import EnvironmentComponent
 
 
 def terms_of(potential: Potential, structure: Structure) -> dict[str, Term]:
@@ -34,14 +31,14 @@ def terms_of(potential: Potential, structure: Structure) -> dict[str, Term]:
     whole = "whole" if potential.config.distilled else "slow"
     found: dict[str, Term] = {}
     for part, component in {"fast": potential.fast, whole: potential.slow}.items():
-        if isinstance(component, Component):
+        if not isinstance(component, Bonded):
             component = copy.deepcopy(component).double().eval().requires_grad_(False)
             found |= _of_component(component, potential, structure, part)
     return found
 
 
 def inputs_of(
-    component: Component, potential: Potential, structure: Structure, positions: Tensor
+    component: EnvironmentComponent, potential: Potential, structure: Structure, positions: Tensor
 ) -> tuple[Tensor, list[tuple[Readout, Tensor, list[int], Tensor]]]:
     """Evaluate a component and keep what its readouts were given and what they made of it.
 
@@ -73,7 +70,7 @@ def inputs_of(
     def keep(readout: Any, given: tuple[Tensor, list[int]], made: tuple[Tensor, Tensor]) -> None:
         kept.append((readout, *given, made[1]))
 
-    hooks = [readout.register_forward_hook(keep) for readout in readouts_of(component)]
+    hooks = [readout.register_forward_hook(keep) for readout in component.all_readouts()]
     try:
         energies = component(positions, pairs, species, counts)
         return energies, kept
@@ -83,7 +80,7 @@ def inputs_of(
 
 
 def _of_component(
-    component: Component, potential: Potential, structure: Structure, part: str
+    component: EnvironmentComponent, potential: Potential, structure: Structure, part: str
 ) -> dict[str, Term]:
     order = torch.argsort(potential.species_index(structure.numbers), stable=True)
     positions = torch.tensor(structure.positions)[order].requires_grad_()
@@ -91,7 +88,8 @@ def _of_component(
     scale, terms, left = component.scale, {}, energies
     for layer, (readout, invariants, counts, functions) in enumerate(kept, start=1):
         name = part if len(kept) == 1 else f"{part}, layer {layer}"
-        for label, term in _of_readout(readout, invariants, counts, functions, component).items():
+        blocks = component.orders()[layer - 1]
+        for label, term in _of_readout(readout, invariants, counts, functions, blocks).items():
             terms[f"{name}: {label}"] = scale * term
             left = left - scale * term
     if component.repulsive:
@@ -106,14 +104,18 @@ def _of_component(
 
 
 def _of_readout(
-    readout: Readout, invariants: Tensor, counts: list[int], functions: Tensor, part: Component
+    readout: Readout,
+    invariants: Tensor,
+    counts: list[int],
+    functions: Tensor,
+    orders: list[tuple[int, int]],
 ) -> dict[str, Tensor]:
     species = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     weights = readout.input_factor * readout.linear[species]
     linear = readout.normalised(invariants, counts) * weights
-    blocks = linear.split(part.config.channels, 1)
+    blocks = linear.split([width for _, width in orders], 1)
     found: dict[str, Tensor] = {}
-    for order, block in zip(_ORDERS[part.l_max], blocks, strict=True):
+    for (order, _), block in zip(orders, blocks, strict=True):
         label = f"linear, {order} {'density' if order == 1 else 'densities'}"
         found[label] = found.get(label, torch.zeros(())) + block.sum(1)
     left, right = functions.split(readout.pairs, 1)

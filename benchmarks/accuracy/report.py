@@ -1,0 +1,109 @@
+"""The table and the plots of the benchmark."""
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from accuracy.rows import ROWS, Row
+
+from openmm_innff.plotstyle import save_figure
+
+MACE_PARAMETERS = "millions"
+HEAD = (
+    "| frames | model | DFT frames | test | error | energy, meV | forces, meV/Å | parameters "
+    "| minutes | ms |",
+    "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |",
+)
+
+
+def rms(errors: Sequence[float]) -> float:
+    """Return the root mean square."""
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def mean_size(errors: Sequence[float]) -> float:
+    """Return the mean absolute value."""
+    return float(np.mean(np.abs(errors)))
+
+
+def write(results: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:
+    """Write the table that docs/accuracy.md includes, and the plot of errors against costs."""
+    lines = [*HEAD]
+    for row in rows:
+        if row.name in results:
+            lines += _lines(row, results[row.name], results.get(row.base, {}))
+    table = "\n".join(lines)
+    print(table)
+    page = docs / "accuracy.md"
+    begin, end = "<!-- table -->", "<!-- end of table -->"
+    text = page.read_text()
+    head, tail = text.split(begin)[0], text.split(end)[1]
+    page.write_text(f"{head}{begin}\n{_machine()}\n\n{table}\n{end}{tail}")
+    plot(results, docs / "images" / "accuracy.png")
+
+
+def _machine() -> str:
+    names = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    cpu = names[0].split(":")[1].strip() if names else platform.machine()
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "openmm"))
+    return (
+        f"One thread of {cpu}, Python {platform.python_version()}, {versions}. Minutes are those "
+        "of training, with the base where there is one; ms are those of energy and forces of one "
+        "frame, of the fast part and of the whole."
+    )
+
+
+def _lines(row: Row, result: dict[str, Any], base: dict[str, Any]) -> list[str]:
+    found = []
+    minutes = result["minutes"] + base.get("minutes", 0.0)
+    for test, errors in result["errors"].items():
+        energy, force = errors[row.metric]
+        ms = result["cost"].get("ms", {})
+        name = "INN-FF, from GFN2-xTB" if row.base else "INN-FF"
+        cost = f"{ms['fast']:.2f} / {ms['total']:.1f}" if ms else ""
+        numbers = f"{energy:.2f} | {force:.1f} | {result['parameters']} | {minutes:.0f}"
+        cells = f"{row.title} | {name} | {row.frames} | {test} | {row.metric} | {numbers} | {cost}"
+        found.append(f"| {cells} |")
+        for other, (e, f) in row.published.get(test, {}).items():
+            cells = f"{row.title} | {other}, published | {row.frames} | {test} | {row.metric}"
+            found.append(f"| {cells} | {e} | {f} | | | |")
+    return found
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """Draw the error of forces against the milliseconds of an evaluation."""
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for row in ROWS:
+        result = results.get(row.name, {})
+        if not result or not row.published:
+            continue
+        test = next(iter(row.published))
+        ms = result["cost"]["ms"]
+        label = f"INN-FF{' from GFN2-xTB' if row.base else ''}: {row.title}, {row.frames} frames"
+        axes.plot(ms["total"], result["errors"][test][row.metric][1], "o", label=label)
+        if row.base and "mace-small" in ms:
+            error = row.published[test]["MACE"][1]
+            axes.plot(ms["mace-small"], error, "s", mfc="none", color=axes.lines[-1].get_color())
+            axes.annotate(
+                "MACE, published; cost of OFF23-small",
+                (ms["mace-small"], error),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=6,
+            )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="energy and forces of a frame (ms, one thread)",
+        ylabel="error of forces (meV/Å)",
+    )
+    axes.legend(fontsize=6)
+    save_figure(figure, path)
+    plt.close(figure)

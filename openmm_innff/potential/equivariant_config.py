@@ -1,0 +1,57 @@
+"""Size and range of an equivariant component."""
+
+from dataclasses import dataclass
+
+from openmm_innff.errors import ConfigError
+from openmm_innff.potential.bonded_config import check_kind, check_range
+
+
+@dataclass(frozen=True)
+class EquivariantConfig:
+    """Hyper-parameters of a component of two layers of tensors.
+
+    Attributes
+    ----------
+    cutoff : float
+        Of each layer, in angstrom: atoms see what lies within twice that.
+    channels : int
+        Of each of the three factors of products.
+    features : int
+        Channels of the tensors that neighbours pass on.
+    nodes : int
+        Nodal values of each radial function.
+    radials : int
+        Radial functions shared by the channels of a degree.
+    warp : float
+        Distance in angstrom where the radial grid is densest.
+    projections : int
+        Interpolants in the readout of each layer, even.
+    intervals : int
+        Grid intervals of each of these.
+    kind : str
+        "equivariant".
+    """
+
+    cutoff: float
+    channels: int = 16
+    features: int = 16
+    nodes: int = 12
+    radials: int = 8
+    warp: float = 1.5
+    projections: int = 64
+    intervals: int = 12
+    kind: str = "equivariant"
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_kind(self.kind, "equivariant")
+        check_range("cutoff", self.cutoff, 0.5, 20.0)
+        check_range("channels", self.channels, 1, 1024)
+        check_range("features", self.features, 1, 1024)
+        check_range("nodes", self.nodes, 5, 100)
+        check_range("radials", self.radials, 1, 100)
+        check_range("warp", self.warp, 0.1, 20.0)
+        check_range("projections", self.projections, 2, 4096)
+        check_range("intervals", self.intervals, 2, 1000)
+        if self.projections % 2:
+            raise ConfigError(f"projections: wanted an even number, found {self.projections}")
