@@ -12,7 +12,7 @@ from openmm_innff import cli
 from openmm_innff.bespoke import loop
 from openmm_innff.bespoke.config import BespokeConfig
 from openmm_innff.bespoke.loop import bespoke
-from openmm_innff.errors import ConfigError, SimulationError
+from openmm_innff.errors import ConfigError, SimulationError, UnsupportedElementError
 from openmm_innff.model import load_model
 from openmm_innff.reference import campaign
 from openmm_innff.reference.level import parse_level
@@ -214,3 +214,23 @@ def test_settings_are_checked():
     ):
         with pytest.raises(ConfigError, match=message):
             BespokeConfig(**{"name": "a", "level": "b", **change})
+
+
+@pytest.mark.slow
+def test_it_goes_on_from_a_model_of_another_level(config, tmp_path):
+    """Of GFN1-xTB there are ten labels and few steps: the model of GFN2-xTB helps."""
+    good = dataclasses.replace(config, labels=100, rounds=1, final_steps=600, scans=0)
+    base, _ = run(good, tmp_path / "base")
+    other, results = parse_level("GFN1-xTB"), {}
+    for name, start in (("scratch", ""), ("continued", str(base))):
+        few = dataclasses.replace(config, level=other.key, rounds=1, labels=20, scans=0, base=start)
+        bespoke(load_molecule("OO"), other, few, tmp_path / name, console=Console(quiet=True))
+        report = json.loads((tmp_path / name / "report.json").read_text())
+        results[name] = report["final"]["force_mae"]
+    assert results["continued"] < 0.7 * results["scratch"]
+
+
+def test_a_base_model_must_know_the_elements(config, tmp_path):
+    with pytest.raises(UnsupportedElementError, match="atom 0 is C"):
+        run(dataclasses.replace(config, base="water-pbe0"), tmp_path / "run", "CO")
+    assert not (tmp_path / "run").exists()
