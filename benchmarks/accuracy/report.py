@@ -8,8 +8,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy.rows import ROWS, Row
 
+from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
 
 HEAD = (
