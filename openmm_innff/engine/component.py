@@ -210,8 +210,9 @@ class CompiledComponent(CompiledAtoms):
             *((z, paths * f + k, k) for paths in (2, 3, 2)),
         ]
 
+
 def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-    """Return what belongs to the first readout, to a second layer, and to its readout (or nothing)."""
+    """Return what belongs to the first readout, and to a second layer and its readout, if any."""
     first = len(FoldedParameters._fields)
     second = max(first, len(all_fields) - first)
     return all_fields[:first], all_fields[first:second], all_fields[second:]

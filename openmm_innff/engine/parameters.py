@@ -96,7 +96,7 @@ class FoldedLayer(NamedTuple):
 
 
 class FoldedTensors(NamedTuple):
-    """What an equivariant component has between and besides its readouts, all factors multiplied out.
+    """What an equivariant component has besides its readouts, with all factors multiplied out.
 
     The first of its two `FoldedParameters` hold the nodal values of the density, shape
     (species, 4, species * nodes, 3 * channels). Paths are those of `nn.equivariant`, by degree.
