@@ -47,7 +47,7 @@ LAYERS = (
     ("openmmml_plugin",),
     ("training",),
     ("ase calculator",),
-    ("boxes", "recipe", "analysis", "binding", "throughput"),
+    ("boxes", "recipe", "analysis", "binding", "correction", "throughput"),
     ("report",),
     ("trust",),
     ("prepare", "simulation"),
