@@ -49,7 +49,7 @@ LAYERS = (
     ("training",),
     ("ase calculator",),
     ("sampling",),
-    ("boxes", "recipe", "analysis", "binding", "throughput"),
+    ("boxes", "recipe", "analysis", "binding", "correction", "throughput"),
     ("report",),
     ("trust",),
     ("prepare", "simulation"),
