@@ -15,7 +15,7 @@ from openmm_innff.sampling.molecule import Molecule
 from openmm_innff.sampling.selection import farthest, without_doubles
 
 FloatArray = NDArray[np.float64]
-CANDIDATES = 4
+CANDIDATES = 2
 """So many times the structures that are wanted are looked at."""
 LEAST_CANDIDATES = 200
 PER_RUN, INTERVAL = 40, 30.0  # frames; fs

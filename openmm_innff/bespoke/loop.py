@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from openmm_innff.bespoke import judge, prepare
-from openmm_innff.bespoke.config import BespokeConfig, training_entries
+from openmm_innff.bespoke.config import BespokeConfig
 from openmm_innff.bespoke.explore import explore
 from openmm_innff.bespoke.folder import LABELS, Folder
 from openmm_innff.bespoke.report import write
-from openmm_innff.bespoke.teach import configure, teach
+from openmm_innff.bespoke.teach import check_training, configure, teach
 from openmm_innff.bespoke.view import View
 from openmm_innff.errors import SimulationError
 from openmm_innff.model import Model, load_model
@@ -70,7 +70,7 @@ def bespoke(
     """
     check(level, [Target(molecule.numbers, molecule.positions, molecule.charge, molecule.unpaired)])
     TightBinding(molecule)  # is it installed?
-    training_entries(config)
+    check_training(config, level, molecule)
     base = load_model(config.base) if config.base else None
     if base is not None:
         base.potential.species_index(molecule.numbers)
@@ -171,7 +171,7 @@ class _Run:
         file = self.folder.file(name, "train.xyz")
         if not file.is_file():
             write_frames(file, data)
-        config = configure(self.config, self.level, self.folder, file, len(data), steps)
+        config = configure(self.config, self.level, self.molecule, file, len(data), steps)
         return teach(f"{name}/training", config, self.folder, self.view, len(data), base)
 
     def enough(self, number: int) -> bool:

@@ -6,8 +6,10 @@ from pathlib import Path
 from openmm_innff.bespoke.config import BespokeConfig, training_entries, with_epochs
 from openmm_innff.bespoke.folder import Folder
 from openmm_innff.bespoke.view import View
+from openmm_innff.errors import MissingDependencyError
 from openmm_innff.model import Model, load_model
 from openmm_innff.reference.level import Level
+from openmm_innff.sampling.molecule import Molecule
 from openmm_innff.settings import build
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.run import CHECKPOINT, LOG, train
@@ -16,10 +18,35 @@ HELD_OUT = 0.05
 """Of the structures, for the calibration of uncertainties."""
 
 
+def check_training(config: BespokeConfig, level: Level, molecule: Molecule) -> None:
+    """Check what training needs, long before it begins.
+
+    Parameters
+    ----------
+    config : BespokeConfig
+    level : Level
+    molecule : Molecule
+
+    Raises
+    ------
+    ConfigError
+        If the training file is wrong.
+    MissingDependencyError
+        If the optimiser is not installed.
+    """
+    configure(config, level, molecule, Path("train.xyz"), config.labels, (1, 1))
+    try:
+        import pytorch_optimizer  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            "training needs the package pytorch-optimizer: pip install 'openmm-innff[bespoke]'"
+        ) from error
+
+
 def configure(
     config: BespokeConfig,
     level: Level,
-    folder: Folder,
+    molecule: Molecule,
     data: Path,
     count: int,
     steps: tuple[int, int],
@@ -30,7 +57,7 @@ def configure(
     ----------
     config : BespokeConfig
     level : Level
-    folder : Folder
+    molecule : Molecule
     data : Path
         Labelled structures.
     count : int
@@ -38,7 +65,6 @@ def configure(
     steps : tuple of int
         Optimiser steps of the whole and of the fast part.
     """
-    molecule = folder.molecule
     card = {
         "name": config.name,
         "description": f"{molecule.formula}, {molecule.smiles}: this molecule alone",

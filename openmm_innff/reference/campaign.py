@@ -88,7 +88,7 @@ def label_frames(
     SimulationError
         If all of the first frames fail.
     KeyboardInterrupt
-        After Ctrl-C, when the frames in work have been stored.
+        After Ctrl-C, when the frame in work here, or the next one to come back, has been stored.
     """
     if workers < 1:
         raise ConfigError(f"workers: wanted at least 1, found {workers}")

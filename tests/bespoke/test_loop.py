@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import sys
 
 import pytest
 from ase.io import read
@@ -12,7 +13,12 @@ from openmm_innff import cli
 from openmm_innff.bespoke import loop
 from openmm_innff.bespoke.config import BespokeConfig
 from openmm_innff.bespoke.loop import bespoke
-from openmm_innff.errors import ConfigError, SimulationError, UnsupportedElementError
+from openmm_innff.errors import (
+    ConfigError,
+    MissingDependencyError,
+    SimulationError,
+    UnsupportedElementError,
+)
 from openmm_innff.model import load_model
 from openmm_innff.reference import campaign
 from openmm_innff.reference.level import parse_level
@@ -169,6 +175,13 @@ def test_what_can_not_work_is_said_before_anything_is_made(config, tmp_path, mon
         bespoke(molecule, LEVEL, config, tmp_path / "run")
     (tmp_path / "small.toml").write_text(SMALL + "[data]\ntrain = 'a'\n")
     with pytest.raises(ConfigError, match="data: is filled in"):
+        run(config, tmp_path / "run")
+    (tmp_path / "small.toml").write_text(SMALL + "[optimiser]\nema = 0.9\n")
+    with pytest.raises(ConfigError, match="did you mean 'optimizer'"):
+        run(config, tmp_path / "run")
+    (tmp_path / "small.toml").write_text(SMALL)
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(MissingDependencyError, match="needs the package pytorch-optimizer"):
         run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -17,7 +17,7 @@ from openmm_innff.model import load_model
 from openmm_innff.modelfile import read_model, read_uncertainty
 from openmm_innff.potential import EquivariantConfig
 from openmm_innff.training import load_config, train
-from openmm_innff.training.config import DataConfig
+from openmm_innff.training.config import DataConfig, UncertaintyConfig
 from openmm_innff.training.predict import predict
 from openmm_innff.training.shift import smallest_shift
 from openmm_innff.training.start import composition, continued_potential
@@ -247,6 +247,14 @@ def test_mistakes_in_the_configuration_are_named(tmp_path, change, message):
     file.write_text(CONFIG.replace(*change))
     with pytest.raises(ConfigError, match=message):
         load_config(file)
+
+
+def test_uncertainty_from_a_number_of_frames(small_config, tmp_path):
+    few = dataclasses.replace(small_config, uncertainty=UncertaintyConfig(frames=4))
+    known = load_model(train(few, tmp_path / "run", progress=False)).known_uncertainty()
+    assert known.origin["training_frames"] == 4
+    with pytest.raises(ConfigError, match=r"uncertainty\.frames: wanted 0 or more, found -1"):
+        dataclasses.replace(small_config, uncertainty=UncertaintyConfig(frames=-1))
 
 
 def test_configuration_is_read_with_paths_relative_to_it(tmp_path):
