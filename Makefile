@@ -67,7 +67,7 @@ clean: ## remove the environments and all caches
 NATIVE = $(wildcard openmm_innff/engine/native/*)
 
 $(VENV)/.installed: pyproject.toml $(NATIVE)
-	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,bespoke,dask,test$(CUDA)]"
+	@tools/venv.sh $(VENV) 8 -e ".[torchforce,openmmml,openmmtools,prepare,freeenergy,bespoke,dask,test$(CUDA)]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

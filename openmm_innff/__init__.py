@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openmm_innff.errors import InnffError
     from openmm_innff.integrators import mts_langevin_integrator, mts_nve_integrator
     from openmm_innff.middle import mts_middle_integrator
+    from openmm_innff.mixed import create_mixed_system
     from openmm_innff.model import Model, load_model
     from openmm_innff.system import create_system
 
@@ -21,6 +22,7 @@ __all__ = [
     "InnffError",
     "Model",
     "__version__",
+    "create_mixed_system",
     "create_system",
     "load_model",
     "mts_langevin_integrator",
@@ -31,6 +33,7 @@ __all__ = [
 _HOME = {
     "InnffError": "errors",
     "Model": "model",
+    "create_mixed_system": "mixed",
     "create_system": "system",
     "load_model": "model",
     "mts_langevin_integrator": "integrators",

@@ -121,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--validation", metavar="FILE", default="0.1", help=held_out)
     calibrate.add_argument("--out", type=Path, metavar="FILE", help="model to write (MODEL itself)")
 
+    _add_prepare(subcommands)
+
     run = _command(
         subcommands,
         commands.run,
@@ -167,6 +169,30 @@ def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
     one_molecule.add_arguments(bespoke)
     _out(bespoke, "runs/bespoke-NAME")
     _resume(bespoke)
+
+
+def _add_prepare(subcommands: Any) -> None:
+    prepare = _command(
+        subcommands,
+        commands.prepare,
+        "a protein and a ligand in water and in a force field, ready for a recipe",
+        "innff prepare protein.pdb ligand.sdf --ligand-xml ligand.xml --out runs/complex",
+    )
+    prepare.add_argument("protein", type=Path, metavar="PROTEIN.pdb", help="'-': none, for solvent")
+    where = "the ligand where it binds, with all hydrogens"
+    prepare.add_argument("ligand", type=Path, metavar="LIGAND.sdf", help=where)
+    field = "force field files of OpenMM for protein, water and ions"
+    prepare.add_argument("--force-field", nargs="+", metavar="FILE.xml", help=field)
+    template = "force field file of OpenMM for the ligand"
+    prepare.add_argument("--ligand-xml", metavar="FILE.xml", help=template)
+    made = "where its force field comes from instead; needs openmmforcefields"
+    prepare.add_argument("--ligand-force-field", choices=("xml", "openff", "gaff"), help=made)
+    prepare.add_argument("--name", default="LIG", help="of the ligand's residue (LIG)")
+    distance = "smallest distance from the faces of the box, angstrom (10)"
+    prepare.add_argument("--padding", type=_positive(float), metavar="LENGTH", help=distance)
+    prepare.add_argument("--salt", type=float, metavar="MOLAR", help="concentration of salt (0.15)")
+    prepare.add_argument("--pH", type=float, help="for hydrogens of the protein (7.4)")
+    _out(prepare, "runs/LIGAND")
 
 
 def _add_audits(subcommands: argparse._SubParsersAction[_Parser]) -> None:

@@ -59,6 +59,30 @@ def calibrate(arguments: argparse.Namespace) -> None:
     calibrate_model(arguments.model, arguments.data, arguments.out, arguments.validation)
 
 
+def prepare(arguments: argparse.Namespace) -> None:
+    """Prepare a complex."""
+    from openmm_innff.prepare import Options, read_ligand, write_prepared
+    from openmm_innff.prepare import prepare as make
+
+    given = {
+        "force_field": arguments.force_field and tuple(arguments.force_field),
+        "ligand_xml": arguments.ligand_xml,
+        "ligand_force_field": arguments.ligand_force_field,
+        "padding_angstrom": arguments.padding,
+        "salt_molar": arguments.salt,
+        "pH": arguments.pH,
+    }
+    options = Options(**{key: value for key, value in given.items() if value is not None})
+    ligand = read_ligand(arguments.ligand, arguments.name)
+    protein = None if str(arguments.protein) == "-" else arguments.protein
+    prepared = make(protein, ligand, options)
+    out = arguments.out or Path("runs") / arguments.ligand.stem
+    recipe = write_prepared(prepared, ligand, out)
+    for note in prepared.notes:
+        print(f"protein: {note}")
+    print(f"{prepared.topology.getNumAtoms()} atoms; give the model in {recipe}, then: innff run")
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Run dynamics from a recipe."""
     import dataclasses

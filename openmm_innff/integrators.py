@@ -19,7 +19,8 @@ accurate), and once is enough: the number of noises does not matter for the ense
 
 Every step ends with positions and velocities of the same time. Adjacent half kicks by the same
 force are merged. Kinetic energies of Langevin dynamics are those of the velocities with which the
-atoms drifted, before the last half kick: their average is that of the temperature, while the
+atoms drifted, before the last half kick (remembered where constraints would
+hinder taking it back): their average is that of the temperature, while the
 velocities at the end of a step are too small, by a quarter of (step x frequency)^2 for each
 vibration. At constant energy it is the latter that conserve the total energy.
 
@@ -163,8 +164,11 @@ def mts_langevin_integrator(
     if vibrational > 0:
         for i, coloured in coloured_noise(integrator, vibrational, n).items():
             noises.setdefault(i, []).extend(coloured)
-    _add_outer_step(integrator, system, n, groups, noises)
-    integrator.setKineticEnergyExpression(f"m*u*u/2;u=v-0.5*dt*(slow+fast/{n})/m")
+    constrained = has_constraints_or_sites(system)
+    _add_outer_step(integrator, system, n, groups, noises, keep_drift=constrained)
+    # Where nothing is constrained, the last kick can be taken back instead of being remembered.
+    drifted = "select(v-v_last,v,v_drift)" if constrained else f"v-0.5*dt*(slow+fast/{n})/m"
+    integrator.setKineticEnergyExpression(f"m*u*u/2;u={drifted}")
     return integrator
 
 
@@ -188,10 +192,12 @@ def _add_outer_step(
     n: int,
     groups: ForceGroups,
     noises: Mapping[int, Sequence[Computation]] = MappingProxyType({}),
+    keep_drift: bool = False,
 ) -> None:
     """Add the computations of one outer step of ``n`` inner ones.
 
     ``noises`` holds those that stand in the middle of the drift of an inner step, by its number.
+    With ``keep_drift`` the velocities of the last drift are kept, for the kinetic energy.
     """
     # Without constraints and virtual sites (which addConstrainPositions updates), the four
     # passes over all atoms that they need per inner step are left out.
@@ -207,9 +213,15 @@ def _add_outer_step(
                 integrator.addComputePerDof("v", f"v+dt/{n}*f{group}/m")
     integrator.addUpdateContextState()
     add_store(integrator, groups)
+    if keep_drift:
+        integrator.addPerDofVariable("v_drift", 0)
+        integrator.addPerDofVariable("v_last", NOWHERE)
+        integrator.addComputePerDof("v_drift", "v")
     integrator.addComputePerDof("v", kick)
     if constrained:
         integrator.addConstrainVelocities()
+    if keep_drift:
+        integrator.addComputePerDof("v_last", "v")
     integrator.addComputePerDof("x_last", "x")
 
 

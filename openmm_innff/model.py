@@ -1,6 +1,7 @@
 """A model as users meet it: a potential, its card, and the way into OpenMM."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,75 @@ class Model:
         SystemSetupError
             If the card has no lengths of bonds, or the topology can't be simulated.
         """
-        from openmm import unit
-
         from openmm_innff.system import create_system
+
+        return create_system(
+            self.potential,
+            topology,
+            hydrogen_mass=hydrogen_mass,
+            **self.mollification(hydrogen_mass, mollified),
+            **options,
+        )
+
+    def create_mixed_system(
+        self,
+        topology: "app.Topology",
+        system: "openmm.System",
+        atoms: "Iterable[int] | str",
+        *,
+        hydrogen_mass: "unit.Quantity | float | None" = None,
+        mollified: bool | None = None,
+        **options: Any,
+    ) -> "openmm.System":
+        """Return a System in which this model describes some atoms and a force field the rest.
+
+        Parameters
+        ----------
+        topology : openmm.app.Topology
+        system : openmm.System
+            The same atoms in a force field.
+        atoms : iterable of int, or str
+            What the model describes: indices, or the name of a residue.
+        hydrogen_mass, mollified
+            As for :meth:`create_system`; waters keep their masses.
+        **options
+            Further arguments of :func:`openmm_innff.mixed.create_mixed_system`.
+
+        Raises
+        ------
+        SystemSetupError
+            If the card has no lengths of bonds, or the atoms can't be simulated so.
+        """
+        from openmm_innff.mixed import create_mixed_system
+
+        return create_mixed_system(
+            self.potential,
+            topology,
+            system,
+            atoms,
+            hydrogen_mass=hydrogen_mass,
+            **self.mollification(hydrogen_mass, mollified),
+            **options,
+        )
+
+    def mollification(
+        self, hydrogen_mass: "unit.Quantity | float | None", mollified: bool | None
+    ) -> dict[str, Any]:
+        """Return the arguments that say how the slow part is mollified.
+
+        Parameters
+        ----------
+        hydrogen_mass : Quantity, or float in amu
+            For whose safe steps; None: light hydrogen.
+        mollified : bool
+            None: if these steps need it.
+
+        Raises
+        ------
+        SystemSetupError
+            If the card has no lengths of bonds.
+        """
+        from openmm import unit
 
         if mollified is None:
             mass = _HYDROGEN if hydrogen_mass is None else hydrogen_mass
@@ -93,14 +160,10 @@ class Model:
                 f"mollified: the card of {self.card.name!r} has no lengths of bonds of hydrogen; "
                 f"train it anew, or call openmm_innff.system.create_system with them"
             )
-        return create_system(
-            self.potential,
-            topology,
-            hydrogen_mass=hydrogen_mass,
-            mollified=lengths if mollified else None,
-            bond_forces=self.card.hydrogen_bond_forces,
-            **options,
-        )
+        return {
+            "mollified": lengths if mollified else None,
+            "bond_forces": self.card.hydrogen_bond_forces,
+        }
 
     def mts_integrator(
         self,
@@ -122,7 +185,8 @@ class Model:
         friction : Quantity, or float in 1/ps
         outer_step, inner_step : Quantity, or float in ps
             By default the steps that were found safe for this model, with hydrogens of the mass
-            that they have in the System, and with the friction of vibrations that belongs to them.
+            that they have in the System, and with the friction of vibrations that belongs to them;
+            where a force field acts too, with an outer step of 4 fs at most.
         middle : bool
             Take `middle.mts_middle_integrator`, which is quicker and of which a step is an inner
             one, instead of `integrators.mts_langevin_integrator`, of which a step is an outer one.
@@ -135,6 +199,7 @@ class Model:
             If no safe steps are known, or they need a mollified System and this is none.
         """
         from openmm_innff.forces.factory import PLAIN
+        from openmm_innff.forces.groups import MM_OUTER_FS, has_force_field
         from openmm_innff.integrators import mts_langevin_integrator
         from openmm_innff.middle import mts_middle_integrator
         from openmm_innff.units import FS_TO_PS
@@ -154,6 +219,8 @@ class Model:
                     f"found a plain one; make it with create_system of this model, without "
                     f"mollified=False, or give outer_step and inner_step"
                 )
+            if has_force_field(system):
+                safe = safe.at_most(MM_OUTER_FS)
             options.setdefault("vibrational_friction", safe.vibrational_friction)
             outer_step = safe.outer_fs * FS_TO_PS if outer_step is None else outer_step
             inner_step = safe.inner_fs * FS_TO_PS if inner_step is None else inner_step
@@ -166,9 +233,12 @@ class Model:
 
 
 def _lightest_mass(system: "openmm.System") -> float:
-    """Mass of the lightest atom that moves, amu; in a System with hydrogens it is theirs."""
-    masses = (system.getParticleMass(i)._value for i in range(system.getNumParticles()))
-    return min((float(mass) for mass in masses if mass > 0), default=0.0)
+    """Mass of the lightest atom that moves freely, amu; in a System with hydrogens it is theirs."""
+    constraints = (system.getConstraintParameters(i) for i in range(system.getNumConstraints()))
+    rigid = {atom for first, second, _ in constraints for atom in (first, second)}
+    free = (i for i in range(system.getNumParticles()) if i not in rigid)
+    masses = (float(system.getParticleMass(i)._value) for i in free)
+    return min((mass for mass in masses if mass > 0), default=0.0)
 
 
 def shipped_models() -> dict[str, Path]:

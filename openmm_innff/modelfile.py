@@ -65,6 +65,19 @@ class SafeSteps:
     mollified: bool = False
     vibrational_friction: float = 0.0
 
+    def at_most(self, outer_fs: float) -> "SafeSteps":
+        """Return these steps with an outer one that is no longer than some other force allows.
+
+        Parameters
+        ----------
+        outer_fs : float
+            In fs; the new one is the largest multiple of the inner step below.
+        """
+        if self.outer_fs <= outer_fs:
+            return self
+        count = max(1, int(outer_fs / self.inner_fs + 1e-6))
+        return dataclasses.replace(self, outer_fs=count * self.inner_fs)
+
 
 @dataclass(frozen=True)
 class ModelCard:

@@ -102,7 +102,7 @@ def create_system(
     for mass in _masses(topology, hydrogen_mass):
         system.addParticle(mass)
     if periodic:
-        _check_box(box, potential.cutoff("total"))
+        check_box(box, potential.cutoff("total"))
         _warn_without_bonds(topology)
     if box is not None:
         system.setDefaultPeriodicBoxVectors(*box)
@@ -201,7 +201,21 @@ def _masses(topology: Topology, hydrogen_mass: unit.Quantity | float | None) -> 
     return masses
 
 
-def _check_box(box: unit.Quantity | None, cutoff: float) -> None:
+def check_box(box: unit.Quantity | None, cutoff: float) -> None:
+    """Refuse a box in which an atom would see another one twice.
+
+    Parameters
+    ----------
+    box
+        Box vectors; None if there is no box.
+    cutoff
+        Of the potential, angstrom.
+
+    Raises
+    ------
+    SystemSetupError
+        If there is no box, or it is narrower than twice the cutoff.
+    """
     if box is None:
         raise SystemSetupError(
             "periodic is True, but the topology has no box; call "

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +44,28 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class _Scheme:
+class Scheme:
+    """One way to integrate.
+
+    Parameters
+    ----------
+    name
+        Such as "single step, 1 fs".
+    step_fs
+        The outer step.
+    make
+        Makes the integrator of a System.
+    system
+        What is integrated.
+    as_one
+        Whether all its forces are evaluated together, and count as slow ones.
+    """
+
     name: str
     step_fs: float
     make: Callable[[openmm.System], openmm.Integrator]
-    single: bool = False
+    system: openmm.System
+    as_one: bool = False
 
 
 class _Counter:
@@ -109,12 +126,47 @@ def measure_speeds(
     tuple of Speed
         The single steps, multiple time steps with the other fast steps, then those asked for.
     """
-    schemes = _schemes(temperature, friction, outer_step_fs, inner_step_fs, vibrational_friction)
+    schemes = _schemes(
+        system,
+        whole,
+        temperature,
+        friction,
+        outer_step_fs,
+        inner_step_fs,
+        vibrational_friction,
+    )
+    return compare_speeds(schemes, state, platform=platform, properties=properties, seconds=seconds)
+
+
+def compare_speeds(
+    schemes: Sequence[Scheme],
+    state: openmm.State,
+    *,
+    platform: openmm.Platform,
+    properties: Mapping[str, str],
+    seconds: float = 30.0,
+) -> tuple[Speed, ...]:
+    """Time ways to integrate the same atoms, see `measure_speeds`.
+
+    Parameters
+    ----------
+    schemes
+        What to compare.
+    state
+        Positions, velocities and box to start from.
+    platform, properties
+        Where to run.
+    seconds
+        About how long all segments take together.
+    """
     contexts, steps = [], []
     for scheme in schemes:
-        used = whole if whole and scheme.single else system
-        context = openmm.Context(used, scheme.make(used), platform, dict(properties))
-        context.setState(state)
+        context = openmm.Context(
+            scheme.system, scheme.make(scheme.system), platform, dict(properties)
+        )
+        context.setPositions(state.getPositions())
+        context.setVelocities(state.getVelocities())
+        context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
         contexts.append(context)
         steps.append(_steps_of(context, seconds / (len(schemes) * _REPEATS)))
     speeds: list[list[float]] = [[] for _ in schemes]
@@ -127,29 +179,32 @@ def measure_speeds(
             statistics.median(found),
             min(found),
             max(found),
-            *_counts(system, scheme, as_one=scheme.single and whole is not None),
+            *_counts(scheme),
         )
         for scheme, found in zip(schemes, speeds, strict=True)
     )
 
 
 def _schemes(
+    system: openmm.System,
+    whole: openmm.System | None,
     temperature: float,
     friction: float,
     outer_step_fs: float,
     inner_step_fs: float,
     vibrational_friction: float,
-) -> list[_Scheme]:
-    def single(step_fs: float) -> _Scheme:
-        return _Scheme(
+) -> list[Scheme]:
+    def single(step_fs: float) -> Scheme:
+        return Scheme(
             f"single step, {step_fs:g} fs",
             step_fs,
             lambda _: openmm.LangevinMiddleIntegrator(temperature, friction, step_fs * FS_TO_PS),
-            single=True,
+            whole or system,
+            as_one=whole is not None,
         )
 
-    def multiple(step_fs: float) -> _Scheme:
-        return _Scheme(
+    def multiple(step_fs: float) -> Scheme:
+        return Scheme(
             f"multiple time steps, {outer_step_fs:g} fs slow and {step_fs:g} fs fast",
             outer_step_fs,
             lambda system: mts_middle_integrator(
@@ -160,6 +215,7 @@ def _schemes(
                 step_fs * FS_TO_PS,
                 vibrational_friction=vibrational_friction,
             ),
+            system,
         )
 
     # For each single step the multiple time steps that treat the fast forces just as finely.
@@ -188,9 +244,9 @@ def _timed(context: openmm.Context, steps: int) -> float:
     return time.perf_counter() - began
 
 
-def _counts(system: openmm.System, scheme: _Scheme, as_one: bool) -> tuple[float, float]:
+def _counts(scheme: Scheme) -> tuple[float, float]:
     """Count the evaluations per ps of the groups 0 and 1; of one force: as if it were slow."""
-    probe = openmm.System()
+    system, probe = scheme.system, openmm.System()
     for i in range(system.getNumParticles()):
         probe.addParticle(system.getParticleMass(i))
     counters = [_Counter(system.getNumParticles()) for _ in range(2)]
@@ -208,4 +264,4 @@ def _counts(system: openmm.System, scheme: _Scheme, as_one: bool) -> tuple[float
     integrator.step(steps * steps_per_outer(integrator))
     length_ps = steps * scheme.step_fs * FS_TO_PS
     fast, slow = (c.calls - b for c, b in zip(counters, before, strict=True))
-    return 0.0 if as_one else fast / length_ps, slow / length_ps
+    return 0.0 if scheme.as_one else fast / length_ps, slow / length_ps

@@ -20,6 +20,10 @@ MAX_EXPORTS = 12
 
 COMES_WITH_TORCH = {"triton"}  # in its CUDA builds
 COMES_WITH_MATPLOTLIB = {"PIL"}
+NOT_ON_PYPI = {"openff", "openmmforcefields"}  # the one without the other is of no use
+
+SHARED_NAMES = {"ase": "ase calculator"}
+"""Modules of this package that are called like a package of others, and their places in LAYERS."""
 
 # Each module or subpackage imports only from lines above its own.
 LAYERS = (
@@ -37,15 +41,18 @@ LAYERS = (
     ("forces",),
     ("noise",),
     ("integrators",),
-    ("isokinetic", "middle"),
+    ("isokinetic", "middle", "velocities"),
     ("system",),
+    ("mixed",),
     ("model",),
+    ("openmmml_plugin",),
     ("training",),
+    ("ase calculator",),
     ("sampling",),
-    ("boxes", "recipe", "analysis", "throughput"),
+    ("boxes", "recipe", "analysis", "binding", "correction", "throughput"),
     ("report",),
     ("trust",),
-    ("simulation",),
+    ("prepare", "simulation"),
     ("bespoke",),
     ("audit",),
     ("commands",),
@@ -55,8 +62,19 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Mathematics and the potential know no program; running knows neither data sets nor training.
 RUNNING = (
-    *("forces", "noise", "integrators", "isokinetic", "middle", "system", "model"),
-    *("boxes", "analysis", "throughput", "report", "trust", "simulation", "audit"),
+    *("forces", "noise", "integrators", "isokinetic", "middle", "velocities"),
+    *("system", "mixed", "openmmml_plugin", "model"),
+    *(
+        "prepare",
+        "boxes",
+        "analysis",
+        "binding",
+        "throughput",
+        "report",
+        "trust",
+        "simulation",
+        "audit",
+    ),
 )
 MATHEMATICS = ("nn", "neighbors", "engine", "potential", "modelfile")
 FORBIDDEN = {
@@ -74,7 +92,8 @@ def module_files() -> list[Path]:
 
 def part_of(path: Path) -> str:
     """Layer name of a file: its subpackage, or the module itself."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return SHARED_NAMES.get(name, name)
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -97,7 +116,8 @@ def dependencies(path: Path) -> set[str]:
     found = set()
     for name in imported_modules(path):
         first, _, rest = name.partition(".")
-        found.add(rest.partition(".")[0] if first == "openmm_innff" else first)
+        own = rest.partition(".")[0]
+        found.add(SHARED_NAMES.get(own, own) if first == "openmm_innff" else first)
     return found - {part_of(path)}
 
 
@@ -133,7 +153,7 @@ def test_declared_dependencies_are_the_imported_ones() -> None:
     optional = set().union(*map(modules_of, extras))
     imported = set().union(*map(dependencies, module_files()))
     outside = imported - RANK.keys() - sys.stdlib_module_names
-    outside -= COMES_WITH_TORCH | COMES_WITH_MATPLOTLIB
+    outside -= COMES_WITH_TORCH | COMES_WITH_MATPLOTLIB | NOT_ON_PYPI
     assert outside <= needed | optional, "imported but not in pyproject.toml"
     assert needed <= outside, "in pyproject.toml but never imported"
 

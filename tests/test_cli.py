@@ -10,7 +10,7 @@ import pytest
 from openmm_innff import __version__, cli
 from openmm_innff.errors import DataError
 
-COMMANDS = ("train", "evaluate", "run", "info")
+COMMANDS = ("train", "evaluate", "prepare", "run", "info")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

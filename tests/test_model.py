@@ -64,3 +64,30 @@ def test_safe_steps_of_a_mollified_system_are_refused_for_a_plain_one(model, top
 def test_a_card_without_lengths_can_not_be_mollified(tiny_potential, topology) -> None:
     with pytest.raises(SystemSetupError, match="has no lengths of bonds of hydrogen"):
         Model(tiny_potential, ModelCard("tiny")).create_system(topology, mollified=True)
+
+
+def test_beside_a_force_field_steps_are_those_of_the_ligand_and_not_too_long(model) -> None:
+    made = app.Topology()
+    for _ in range(2):
+        residue = made.addResidue("HOH", made.addChain())
+        o, *hydrogens = (made.addAtom(s, element.get_by_symbol(s), residue) for s in "OHH")
+        for hydrogen in hydrogens:
+            made.addBond(o, hydrogen)
+    classical = app.ForceField("amber14/tip3p.xml").createSystem(made)
+    mixed = model.create_mixed_system(made, classical, [0, 1, 2], hydrogen_mass=3.0)
+    assert "INN-FF slow" in names(mixed)
+    masses = [mixed.getParticleMass(i)._value for i in (1, 4)]
+    assert masses == pytest.approx([3.0, 1.008], abs=1e-3)  # rigid water stays as it is
+    integrator = model.mts_integrator(mixed, 300.0, 1.0)
+    assert integrator.getStepSize().value_in_unit(unit.femtosecond) == pytest.approx(4.0)
+    light = model.create_mixed_system(made, classical, [0, 1, 2])
+    assert "INN-FF slow, mollified" in names(light)
+    integrator = model.mts_integrator(light, 300.0, 1.0)
+    assert integrator.getStepSize().value_in_unit(unit.femtosecond) == pytest.approx(4.0)
+    assert "past" in variables(integrator)
+
+
+def test_steps_at_most() -> None:
+    assert HEAVY.at_most(6.0) is HEAVY
+    assert HEAVY.at_most(5.0).outer_fs == 4.0
+    assert HEAVY.at_most(1.0).outer_fs == 2.0

@@ -8,11 +8,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from accuracy.rows import ROWS, Row
 
+from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
 
-MACE_PARAMETERS = "millions"
 HEAD = (
     "| frames | model | DFT frames | test | error | energy, meV | forces, meV/Å | parameters "
     "| minutes | ms |",
@@ -81,10 +80,10 @@ def plot(results: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for row in ROWS:
         result = results.get(row.name, {})
-        if not result or not row.published:
+        ms = result.get("cost", {}).get("ms", {})
+        if not ms or not row.published:
             continue
         test = next(iter(row.published))
-        ms = result["cost"]["ms"]
         label = f"INN-FF{' from GFN2-xTB' if row.base else ''}: {row.title}, {row.frames} frames"
         axes.plot(ms["total"], result["errors"][test][row.metric][1], "o", label=label)
         if row.base and "mace-small" in ms:

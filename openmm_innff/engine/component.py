@@ -15,6 +15,7 @@ from openmm_innff.engine.parameters import (
     CoreTables,
     FoldedLayer,
     FoldedParameters,
+    FoldedTensors,
     Shape,
 )
 from openmm_innff.neighbors import PairList
@@ -47,8 +48,8 @@ class CCore(ctypes.Structure):
     _fields_ = tuple((name, c_void_p) for name in CoreTables._fields)
 
 
-class CompiledComponent:
-    """A component inside the compiled library.
+class CompiledAtoms:
+    """A component of any kind inside the compiled library.
 
     Parameters
     ----------
@@ -80,28 +81,6 @@ class CompiledComponent:
         if getattr(self, "handle", None):
             self._library.destroy(self.handle)
 
-    def set_parameters(self, parameters: FoldedParameters) -> None:
-        """Take (a copy of) parameters."""
-        self._check(parameters, self._sizes())
-        kept = [p.detach().contiguous() for p in parameters]
-        structure = CParameters(*map(address, kept))
-        self._library.call("set_parameters", self.handle, ctypes.byref(structure))
-
-    def set_layer(self, layer: FoldedLayer, readout: FoldedParameters) -> None:
-        """Take (a copy of) the parameters of the second layer."""
-        self._check(layer, self._layer_sizes())
-        self._check(readout, [(0,), *self._sizes()[1:]])
-        kept = [[p.detach().contiguous() for p in parameters] for parameters in (layer, readout)]
-        structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
-        self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
-
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
-        """Take (a copy of) the parameters of all layers, one after the other."""
-        first, layer, readout = split_parameters(parameters)
-        self.set_parameters(FoldedParameters(*first))
-        if layer:
-            self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
-
     def forward(self, positions: Tensor, pairs: PairList, species: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies (N,) in eV and forces (N, 3) in eV/angstrom, float64.
 
@@ -125,6 +104,48 @@ class CompiledComponent:
             threads(),
         )
         return energies, forces
+
+    def set_all(self, parameters: Sequence[Tensor]) -> None:
+        """Take (a copy of) all parameters; see `split_parameters`."""
+        raise NotImplementedError
+
+    def _check(
+        self,
+        parameters: FoldedParameters | FoldedLayer | FoldedTensors,
+        sizes: Sequence[tuple[int, ...]],
+    ) -> None:
+        for name, tensor, size in zip(parameters._fields, parameters, sizes, strict=True):
+            if tensor.dtype != self.dtype or tensor.shape != size:
+                raise ValueError(
+                    f"{name}: wanted {self.dtype} of shape {size}, "
+                    f"found {tensor.dtype} of shape {tuple(tensor.shape)}"
+                )
+
+
+class CompiledComponent(CompiledAtoms):
+    """A component of one layer or two inside the compiled library."""
+
+    def set_parameters(self, parameters: FoldedParameters) -> None:
+        """Take (a copy of) parameters."""
+        self._check(parameters, self._sizes())
+        kept = [p.detach().contiguous() for p in parameters]
+        structure = CParameters(*map(address, kept))
+        self._library.call("set_parameters", self.handle, ctypes.byref(structure))
+
+    def set_layer(self, layer: FoldedLayer, readout: FoldedParameters) -> None:
+        """Take (a copy of) the parameters of the second layer."""
+        self._check(layer, self._layer_sizes())
+        self._check(readout, [(0,), *self._sizes()[1:]])
+        kept = [[p.detach().contiguous() for p in parameters] for parameters in (layer, readout)]
+        structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
+        self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
+
+    def set_all(self, parameters: Sequence[Tensor]) -> None:
+        """Take (a copy of) the parameters of all layers, one after the other."""
+        first, layer, readout = split_parameters(parameters)
+        self.set_parameters(FoldedParameters(*first))
+        if layer:
+            self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
 
     def backward(
         self,
@@ -189,21 +210,11 @@ class CompiledComponent:
             *((z, paths * f + k, k) for paths in (2, 3, 2)),
         ]
 
-    def _check(
-        self, parameters: FoldedParameters | FoldedLayer, sizes: list[tuple[int, ...]]
-    ) -> None:
-        for name, tensor, size in zip(parameters._fields, parameters, sizes, strict=True):
-            if tensor.dtype != self.dtype or tensor.shape != size:
-                raise ValueError(
-                    f"{name}: wanted {self.dtype} of shape {size}, "
-                    f"found {tensor.dtype} of shape {tuple(tensor.shape)}"
-                )
-
 
 def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
-    """Return what belongs to the first layer, to a second (or nothing), and to its readout."""
+    """Return what belongs to the first readout, and to a second layer and its readout, if any."""
     first = len(FoldedParameters._fields)
-    second = first + len(FoldedLayer._fields)
+    second = max(first, len(all_fields) - first)
     return all_fields[:first], all_fields[first:second], all_fields[second:]
 
 

@@ -20,7 +20,9 @@ from openmm_innff.engine.compiled import needed
 from openmm_innff.engine.component import CompiledComponent, split_parameters
 from openmm_innff.engine.library import address, threads
 from openmm_innff.engine.parameters import CoreTables, FoldedParameters, Shape
+from openmm_innff.engine.tensors import CompiledTensors
 from openmm_innff.neighbors import geometry_fault
+from openmm_innff.nn.equivariant import L_DENSITY
 
 FloatArray = NDArray[np.float64]
 UNKNOWN = "unknown key"
@@ -52,7 +54,7 @@ class Dynamics:
 
     Parameters
     ----------
-    component : CompiledComponent or CompiledBonded
+    component : CompiledComponent, CompiledTensors or CompiledBonded
     species : Tensor, shape (N,), int64
         Of the atoms, in any order.
     periodic : bool
@@ -166,8 +168,8 @@ def prepare(
     ----------
     key : str
     parameters, core : list of Tensor
-        The fields of `FoldedParameters`, and with a second layer those of `FoldedLayer` and of its
-        readout; the fields of `CoreTables`, or none.
+        The fields of `FoldedParameters`, and with a second layer those of `FoldedLayer` (or
+        `FoldedTensors`) and of its readout; the fields of `CoreTables`, or none.
     species : Tensor, shape (N,), int64
     sizes, lengths : list
         The fields of `Shape`, and the skin.
@@ -190,7 +192,8 @@ def prepare(
                 key, CudaEvaluator(shape, folded, tables, species, periodic, lengths[-1], where)
             )
             return ""
-        component = CompiledComponent(shape, tables, folded.weights.dtype)
+        kind = CompiledTensors if shape.l_max == L_DENSITY else CompiledComponent
+        component = kind(shape, tables, folded.weights.dtype)
         component.set_all(parameters)
         keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     except (RuntimeError, ValueError, MemoryError) as error:

@@ -149,6 +149,7 @@ def _declared(found: Library) -> Library:
     found.destroy.restype = None
     found.set_parameters.argtypes = [Pointer] * 2
     found.set_layer.argtypes = [Pointer] * 3
+    found.set_tensors.argtypes = [Pointer] * 3
     found.forward.argtypes = [Pointer] * 4 + [integer]
     found.backward.argtypes = [Pointer] * 7 + [integer]
     for prefix in ("", "bonded_"):

@@ -11,8 +11,9 @@ class Shape(NamedTuple):
     Attributes
     ----------
     species, l_max, nodes, channels, projections, intervals : int
+        ``l_max`` is 3 in an equivariant component, and there alone.
     messages : int
-        Passed to a second layer; 0: there is none.
+        Passed to a second layer; 0: there is none. Of an equivariant component: its features.
     cutoff, warp : float
         In angstrom.
     bound : float
@@ -92,6 +93,41 @@ class FoldedLayer(NamedTuple):
     mixing_0: Tensor
     mixing_1: Tensor
     mixing_2: Tensor
+
+
+class FoldedTensors(NamedTuple):
+    """What an equivariant component has besides its readouts, with all factors multiplied out.
+
+    The first of its two `FoldedParameters` hold the nodal values of the density, shape
+    (species, 4, species * nodes, 3 * channels). Paths are those of `nn.equivariant`, by degree.
+
+    Attributes
+    ----------
+    radial : Tensor, shape (3, species * nodes, features)
+        Of the messages.
+    pair_0, pair_1, pair_2 : Tensor, shape (paths * channels, channels)
+        From pairs to p, with 3, 5 and 5 paths.
+    handing_0, handing_1, handing_2 : Tensor, shape ((3 + paths) * channels, features)
+        From density, pairs and triples to features, with 6, 9 and 9 paths.
+    message_0, message_1, message_2 : Tensor, shape (species, (paths + 1) * features, 3 * channels)
+        From messages and own features to the second density, with 3, 4 and 4 paths.
+    deeper_0, deeper_1, deeper_2 : Tensor, shape (paths * channels, channels)
+        From its pairs to p, with 3, 4 and 4 paths.
+    """
+
+    radial: Tensor
+    pair_0: Tensor
+    pair_1: Tensor
+    pair_2: Tensor
+    handing_0: Tensor
+    handing_1: Tensor
+    handing_2: Tensor
+    message_0: Tensor
+    message_1: Tensor
+    message_2: Tensor
+    deeper_0: Tensor
+    deeper_1: Tensor
+    deeper_2: Tensor
 
 
 class CoreTables(NamedTuple):

@@ -14,7 +14,7 @@ FAST: Final = 0
 SLOW: Final = 1
 """Default group of the slow part."""
 
-_FORCELESS = (
+FORCELESS = (
     openmm.AndersenThermostat,
     openmm.CMMotionRemover,
     openmm.MonteCarloAnisotropicBarostat,
@@ -22,6 +22,8 @@ _FORCELESS = (
     openmm.MonteCarloFlexibleBarostat,
     openmm.MonteCarloMembraneBarostat,
 )
+MM_OUTER_FS: Final = 4.0
+"""Longest outer step for a force field's non-bonded terms, with heavy hydrogens or rigid bonds."""
 GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 _SITES_LAG = (
     "the System has virtual sites, which OpenMM's CPU and Reference platforms move at the end of "
@@ -48,7 +50,7 @@ def checked_groups(system: openmm.System, fast: Sequence[int], slow: Sequence[in
             f"found {tuple(fast)} and {tuple(slow)}"
         )
     for force in system.getForces():
-        if isinstance(force, _FORCELESS):
+        if isinstance(force, FORCELESS):
             continue
         used = {force.getForceGroup()}
         if isinstance(force, openmm.NonbondedForce) and force.getReciprocalSpaceForceGroup() >= 0:
@@ -72,6 +74,11 @@ def force_parameters(system: openmm.System) -> list[str]:
         elif hasattr(force, "getGlobalParameters"):  # PythonForce
             names.update(force.getGlobalParameters())
     return sorted(names)
+
+
+def has_force_field(system: openmm.System) -> bool:
+    """Whether there are charges and Lennard-Jones forces of a force field."""
+    return any(isinstance(force, openmm.NonbondedForce) for force in system.getForces())
 
 
 def platforms() -> set[str]:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from openmm_innff.engine.component import CompiledComponent
+from openmm_innff.engine.component import CompiledAtoms
 from openmm_innff.engine.library import resolve_engine
 from openmm_innff.engine.parameters import Terms
 from openmm_innff.neighbors import PairList
 from openmm_innff.potential.bonded import Bonded
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.equivariant import Equivariant
-from openmm_innff.potential.folded import core_of, fold_all, shape_of
+from openmm_innff.potential.folded import compiled_counterpart, fold_all
 from openmm_innff.potential.kinds import AnyComponent
 from openmm_innff.potential.last_layer import (
     count,
@@ -72,17 +72,17 @@ class Committee:
 
 
 @torch.no_grad()
-def _ready(member: AnyComponent, compiled: bool) -> AnyComponent | CompiledComponent:
+def _ready(member: AnyComponent, compiled: bool) -> AnyComponent | CompiledAtoms:
     """Return what evaluates a member; compiled, its parameters are folded once and for all."""
-    if not isinstance(member, Component) or not compiled:
+    if isinstance(member, Bonded) or not compiled:
         return member
-    made = CompiledComponent(shape_of(member), core_of(member), member.scale.dtype)
+    made = compiled_counterpart(member)
     made.set_all(fold_all(member))
     return made
 
 
 def _evaluate(
-    member: AnyComponent | CompiledComponent,
+    member: AnyComponent | CompiledAtoms,
     positions: Tensor,
     species: Tensor,
     near: PairList | Terms,
@@ -90,7 +90,7 @@ def _evaluate(
     if isinstance(near, Terms):
         if isinstance(member, Bonded):
             return member(positions, near)
-    elif isinstance(member, CompiledComponent):
+    elif isinstance(member, CompiledAtoms):
         return member.forward(positions, near, species)
     elif isinstance(member, Component | Equivariant):
         return component_forces(

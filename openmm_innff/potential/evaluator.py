@@ -33,7 +33,7 @@ class ComponentEvaluator(Listed):
     Parameters
     ----------
     component : Component or Equivariant
-        The latter is always evaluated by torch.
+        The latter is always evaluated by torch on CUDA.
     species : Tensor, shape (N,), int64
     periodic : bool
     skin : float
@@ -67,19 +67,17 @@ class ComponentEvaluator(Listed):
         empty = torch.zeros(0, dtype=torch.int64)
         self.pairs = PairList(empty, empty, torch.zeros(0, 3, dtype=torch.float64))
 
-        self.compiled = False
-        self.on_cuda = engine == "compiled"
+        self.on_cuda = engine == "compiled" and isinstance(component, Component)
         self.key = str(uuid.uuid4())
         self.unknown = dynamics.UNKNOWN
         self.folded, self.core = [], []
         self.all_species = species.clone()
         self.sizes, self.lengths = [], []
-        if isinstance(component, Component):
-            self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
-            self._fold(component, skin)
+        self.compiled = engine == "compiled" or (engine == "auto" and library() is not None)
+        self._fold(component, skin)
 
     @torch.jit.unused
-    def _fold(self, component: Component, skin: float) -> None:
+    def _fold(self, component: EnvironmentComponent, skin: float) -> None:
         """Keep what the compiled engine needs."""
         shape, core = shape_of(component), core_of(component)
         with torch.no_grad():

@@ -4,14 +4,33 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from openmm_innff.engine.parameters import CoreTables, FoldedLayer, FoldedParameters, Shape
+from openmm_innff.engine.component import CompiledAtoms, CompiledComponent
+from openmm_innff.engine.parameters import (
+    CoreTables,
+    FoldedLayer,
+    FoldedParameters,
+    FoldedTensors,
+    Shape,
+)
+from openmm_innff.engine.tensors import CompiledTensors
+from openmm_innff.nn.equivariant import L_DENSITY, DegreeMixing
 from openmm_innff.nn.messages import PATHS_TO, MessageLayer
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.component import Component
+from openmm_innff.potential.equivariant import Equivariant
+from openmm_innff.potential.kinds import EnvironmentComponent
 
 
-def shape_of(component: Component) -> Shape:
+def compiled_counterpart(component: EnvironmentComponent) -> CompiledAtoms:
+    """Return what evaluates a component in the compiled library, without its parameters."""
+    kind = CompiledTensors if isinstance(component, Equivariant) else CompiledComponent
+    return kind(shape_of(component), core_of(component), component.scale.dtype)
+
+
+def shape_of(component: EnvironmentComponent) -> Shape:
     """Return the sizes of a component."""
+    if isinstance(component, Equivariant):
+        return _tensor_shape(component)
     config = component.config
     return Shape(
         species=component.readout.species,
@@ -28,19 +47,68 @@ def shape_of(component: Component) -> Shape:
     )
 
 
+def _tensor_shape(component: Equivariant) -> Shape:
+    config = component.config
+    return Shape(
+        species=component.n_species,
+        l_max=L_DENSITY,
+        nodes=config.nodes,
+        channels=config.channels,
+        projections=config.projections,
+        intervals=config.intervals,
+        messages=config.features,
+        cutoff=config.cutoff,
+        warp=config.warp,
+        bound=component.readout.bound,
+        message_cutoff=config.cutoff,
+    )
+
+
 def fold(component: Component) -> FoldedParameters:
     """Return the folded parameters of the first layer; gradients reach those of the component."""
     return _fold_readout(component.readout, component.scale, component.mixing.nodal_values())
 
 
-def fold_all(component: Component) -> list[Tensor]:
-    """Return the fields of `fold`; with a second layer, those of it and of its readout as well."""
+def fold_all(component: EnvironmentComponent) -> list[Tensor]:
+    """Return the fields of `FoldedParameters`; with a second layer, those of it and its readout.
+
+    The layer of an equivariant component is a `FoldedTensors`, that of another a `FoldedLayer`.
+    """
+    if isinstance(component, Equivariant):
+        return _fold_tensors(component)
     folded = list(fold(component))
     empty = torch.zeros(0, dtype=component.scale.dtype)
     for layer, readout in component.deeper():
         folded += _fold_layer(layer, component.readout.inverse_deviation)
         folded += _fold_readout(readout, component.scale, empty)
     return folded
+
+
+def _fold_tensors(component: Equivariant) -> list[Tensor]:
+    products, messages = component.products, component.messages
+    if products.handing_on is None:
+        raise ValueError("component: its first layer hands no features on")
+    empty = torch.zeros(0, dtype=component.scale.dtype)
+    tensors = FoldedTensors(
+        messages.radial() * messages.scale,
+        *_mixing(products.mixing),
+        *_mixing(products.handing_on),
+        *_mixing(messages.mixing),
+        *_mixing(component.deeper_products.mixing),
+    )
+    nodal_values = component.radial().transpose(0, 1)
+    readout, deeper = component.readout, component.deeper_readout
+    return [
+        *_fold_readout(readout, component.scale, nodal_values),
+        *tensors,
+        *_fold_readout(deeper, component.scale, empty),
+    ]
+
+
+def _mixing(mixing: DegreeMixing) -> list[Tensor]:
+    """Return the matrices of each degree, with an axis of species where they depend on it."""
+    scaled = [weights * mixing.norms[degree] for degree, weights in enumerate(mixing.weights)]
+    return scaled if mixing.species else [weights.squeeze(0) for weights in scaled]
 
 
 def _fold_layer(layer: MessageLayer, inverse_deviation: Tensor) -> FoldedLayer:
@@ -85,7 +153,7 @@ def _fold_readout(readout: Readout, scale: Tensor, nodal_values: Tensor) -> Fold
     )
 
 
-def core_of(component: Component) -> CoreTables | None:
+def core_of(component: EnvironmentComponent) -> CoreTables | None:
     """Return the tables of the core repulsion, if the component holds it."""
     if not component.repulsive:
         return None

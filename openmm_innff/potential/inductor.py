@@ -94,9 +94,9 @@ class CompiledTraining:
             here = positions.detach().requires_grad_(True)
             with torch.enable_grad():
                 energies = component.repulsion(here, pairs, species, component.tiny)
-            if energies.requires_grad:
-                (gradient,) = torch.autograd.grad(energies.sum(), here)
-                return energies.detach(), -gradient
+                if energies.requires_grad:
+                    (gradient,) = torch.autograd.grad(energies.sum(), here)
+                    return energies.detach(), -gradient
         return torch.zeros_like(positions[:, 0]), torch.zeros_like(positions)
 
 

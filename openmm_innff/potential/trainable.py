@@ -5,18 +5,16 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from openmm_innff.engine.component import CompiledComponent, energies_and_forces
+from openmm_innff.engine.component import CompiledAtoms, CompiledComponent, energies_and_forces
 from openmm_innff.engine.library import resolve_engine
 from openmm_innff.neighbors import PairList
-from openmm_innff.potential.component import Component
 from openmm_innff.potential.equivariant import Equivariant
-from openmm_innff.potential.folded import core_of, fold_all, shape_of
+from openmm_innff.potential.folded import compiled_counterpart, fold_all
 from openmm_innff.potential.inductor import CompiledTraining
 from openmm_innff.potential.kinds import EnvironmentComponent
 
-_COMPILED: WeakKeyDictionary[Component, tuple[CompiledComponent, Tensor]] = WeakKeyDictionary()
-
-
+_WithCore = tuple[CompiledAtoms, Tensor]
+_COMPILED: WeakKeyDictionary[EnvironmentComponent, _WithCore] = WeakKeyDictionary()
 _TRAINING: WeakKeyDictionary[Equivariant, CompiledTraining] = WeakKeyDictionary()
 
 
@@ -58,30 +56,37 @@ def component_forces(
         Ascending.
     differentiable : bool
     engine : str
-        "auto", "compiled" or "torch" (autograd through autograd).
+        "auto", "compiled" or "torch" (autograd through autograd), which differentiates an
+        equivariant component in any case.
     """
     dtype = component.scale.dtype
     if isinstance(component, Equivariant):
-        made = _TRAINING.get(component)
-        if made is not None and made.fits(pairs, species):
+        training = _TRAINING.get(component)
+        if training is not None and training.fits(pairs, species):
             with torch.set_grad_enabled(differentiable):
-                return made.forces(positions, pairs, species)
-    if isinstance(component, Equivariant) or positions.is_cuda or resolve_engine(engine) == "torch":
+                return training.forces(positions, pairs, species)
+    # Of an equivariant component the compiled engine has no gradients by the parameters.
+    by_torch = isinstance(component, Equivariant) and differentiable
+    if by_torch or positions.is_cuda or resolve_engine(engine) == "torch":
         counts = torch.bincount(species, minlength=component.n_species).tolist()
         here = positions.detach().requires_grad_(True)
         energies = component(here, pairs, species, counts)
         (gradient,) = torch.autograd.grad(energies.sum(), here, create_graph=differentiable)
         return energies.to(dtype), -gradient.to(dtype)
+    made = _compiled(component)
     with torch.set_grad_enabled(differentiable):
         parameters = fold_all(component)
-        return energies_and_forces(_compiled(component), positions, pairs, species, parameters)
+        if isinstance(made, CompiledComponent):
+            return energies_and_forces(made, positions, pairs, species, parameters)
+    made.set_all(parameters)
+    energies, forces = made.forward(positions, pairs, species)
+    return energies.to(dtype), forces.to(dtype)
 
 
-def _compiled(component: Component) -> CompiledComponent:
+def _compiled(component: EnvironmentComponent) -> CompiledAtoms:
     """Return the compiled counterpart of a component; a new one if its core has changed."""
     found = _COMPILED.get(component)
     dtype, core = component.scale.dtype, component.repulsion.core
     if found is None or found[0].dtype != dtype or not torch.equal(found[1], core):
-        made = CompiledComponent(shape_of(component), core_of(component), dtype)
-        found = _COMPILED[component] = (made, core.clone())
+        found = _COMPILED[component] = (compiled_counterpart(component), core.clone())
     return found[0]

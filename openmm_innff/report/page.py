@@ -21,6 +21,7 @@ from openmm_innff.report.html import (
     tile,
     write_page,
 )
+from openmm_innff.report.ligand import LigandReport, ligand_sections
 from openmm_innff.throughput import Speed
 
 _BLOCKS = 5
@@ -53,6 +54,8 @@ class RunReport:
         Tables of names and values, by heading.
     commands
         How to go on: what for, and the command.
+    ligand
+        Of a run with a ligand.
     """
 
     title: str
@@ -66,6 +69,7 @@ class RunReport:
     speeds: Sequence[Speed] = ()
     facts: Mapping[str, Facts] = field(default_factory=dict)
     commands: Facts = ()
+    ligand: LigandReport | None = None
 
     def agreements(self) -> list[Agreement]:
         """Agreement of each g(r) that has a reference."""
@@ -96,6 +100,7 @@ def write_report(report: RunReport, path: Path) -> None:
     """
     sections = [
         *_structure(report),
+        *(ligand_sections(report.ligand, report.temperature) if report.ligand else ()),
         heading("Course of the run"),
         image(course_figure(report.table, report.temperature, report.n_atoms), "Course of the run"),
         note("Dashed: the thermostat's temperature. " + _fluctuation(report)),
@@ -114,8 +119,9 @@ def write_report(report: RunReport, path: Path) -> None:
 def _tiles(report: RunReport) -> Iterable[str]:
     yield tile(f"{report.run_speed:.2g} ns/day", "speed of this run")
     if report.speeds:
-        gain = report.speeds[-1].ns_per_day / report.speeds[0].ns_per_day
-        yield tile(f"{gain:.1f} times", f"as fast as {report.speeds[0].name}")
+        single = next(s for s in report.speeds if s.name.startswith("single"))
+        gain = report.speeds[-1].ns_per_day / single.ns_per_day
+        yield tile(f"{gain:.1f} times", f"as fast as {single.name}")
     mean, error = report.mean_temperature()
     yield tile(
         f"{mean:.1f} ± {error:.1f} K", f"temperature; thermostat at {report.temperature:g} K"

@@ -9,7 +9,7 @@ rounds the last bit otherwise in a new Context.)
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from openmm_innff.simulation.checkpoint import (
 )
 from openmm_innff.simulation.guard import Guard, degrees_of_freedom, temperature_of
 from openmm_innff.simulation.outputs import Outputs, Sample
-from openmm_innff.simulation.watch import Watch
+from openmm_innff.simulation.watch import Watcher
 from openmm_innff.units import ATOMIC_MASS, FS_TO_PS, KJ_PER_MOL_TO_EV
 
 _AMU_PER_ANGSTROM3_TO_G_PER_CM3 = ATOMIC_MASS * 1e3 / 1e-24
@@ -112,8 +112,8 @@ class Engine:
         Where to go on; None starts, and writes the first checkpoint.
     fingerprint
         Of the forces; a checkpoint made with others is refused.
-    watch
-        Looks at the uncertainty of the model; None: nobody does.
+    watchers
+        Look at the run after each block.
     """
 
     def __init__(
@@ -125,10 +125,10 @@ class Engine:
         folder: Path,
         checkpoint: Checkpoint | None = None,
         fingerprint: str = "",
-        watch: Watch | None = None,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         self._context, self._schedule, self._guard = context, schedule, guard
-        self._watch = watch
+        self._watchers = watchers
         self._folder, self._fingerprint = folder, fingerprint
         system = context.getSystem()
         self._freedom = degrees_of_freedom(system)
@@ -149,9 +149,9 @@ class Engine:
                 self._save()
             else:
                 self._renew(checkpoint.state)
-            if watch is not None:
-                names = tuple(stage.name for stage in schedule.stages)
-                watch.begin(names, names[self.place.stage], self._time_ps(self.place))
+            names = tuple(stage.name for stage in schedule.stages)
+            for watcher in watchers:
+                watcher.begin(names, names[self.place.stage], self._time_ps(self.place))
         except BaseException:
             self._outputs.close()
             raise
@@ -231,8 +231,8 @@ class Engine:
         self._outputs.write_row(sample)
         if stage.frames:
             self._outputs.write_frame(positions, box)
-        if self._watch is not None:
-            self._watch.look(stage.name, done.block, sample.time_ps, positions, matrix)
+        for watcher in self._watchers:
+            watcher.look(stage.name, done.block, sample.time_ps, positions, matrix)
         if done.block >= stage.blocks and done.stage + 1 < len(self._schedule.stages):
             done = Place(done.stage + 1, 0)
         self.place = done

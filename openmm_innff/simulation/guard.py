@@ -1,5 +1,6 @@
 """Looks after a run: finite numbers, a possible temperature, whole molecules."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,13 @@ class Guard:
     max_bond: float
 
     @classmethod
-    def of(cls, topology: app.Topology, max_temperature: float, max_bond: float) -> "Guard":
+    def of(
+        cls,
+        topology: app.Topology,
+        max_temperature: float,
+        max_bond: float,
+        atoms: Set[int] | None = None,
+    ) -> "Guard":
         """Guard the bonds of a topology.
 
         Parameters
@@ -42,8 +49,14 @@ class Guard:
             K.
         max_bond
             Angstrom.
+        atoms
+            Whose bonds; None: all.
         """
-        bonds = [(bond[0].index, bond[1].index) for bond in topology.bonds()]
+        bonds = [
+            (first.index, second.index)
+            for first, second in topology.bonds()
+            if atoms is None or {first.index, second.index} <= atoms
+        ]
         array = np.array(bonds, dtype=np.int64).reshape(-1, 2)
         return cls(array, max_temperature, max_bond)
 

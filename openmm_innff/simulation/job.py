@@ -1,6 +1,7 @@
 """The job from a recipe to a report."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,21 +18,29 @@ from openmm_innff.model import Model, load_model
 from openmm_innff.recipe import RunConfig, write_recipe
 from openmm_innff.report import RunReport, write_report
 from openmm_innff.simulation.checkpoint import Checkpoint
+from openmm_innff.simulation.complexes import complex_schemes, set_up_complex
 from openmm_innff.simulation.display import Display
 from openmm_innff.simulation.engine import Engine, Schedule, Stage
 from openmm_innff.simulation.folder import RECIPE, locked, open_folder, resume_command
 from openmm_innff.simulation.guard import Guard
-from openmm_innff.simulation.machine import Machine, choose_threads, prepare_machine
+from openmm_innff.simulation.machine import (
+    Machine,
+    choose_threads,
+    prepare_machine,
+    usable_cores,
+)
 from openmm_innff.simulation.results import (
     SPEEDS,
     how_to_go_on,
     load_speeds,
     make_report,
     save_speeds,
+    source,
 )
-from openmm_innff.simulation.start import Setup, inner_count, resolve_files, set_up, start
-from openmm_innff.simulation.watch import Watch
-from openmm_innff.throughput import SINGLE_STEPS_FS, Speed, measure_speeds
+from openmm_innff.simulation.start import Setup, resolve_files, set_up, start
+from openmm_innff.simulation.temperatures import Temperatures, parts_of
+from openmm_innff.simulation.watch import Watch, Watcher
+from openmm_innff.throughput import SINGLE_STEPS_FS, Speed, compare_speeds, measure_speeds
 from openmm_innff.trust import Monitor
 
 REPORT = "report.html"
@@ -83,11 +92,15 @@ def run(
     with locked(folder):
         config, checkpoint = open_folder(folder, config, resume)
         model = model or load_model(config.model)
-        machine = prepare_machine(config.platform, config.precision)
+        mm_threads = None if config.ligand is None else config.threads
+        machine = prepare_machine(config.platform, config.precision, mm_threads)
         _announce(console, config, model, machine, folder, checkpoint)
         if config.threads:  # now, since the start depends on it too
             torch.set_num_threads(config.threads)
-        setup = set_up(config, model, settle=checkpoint is None)
+        if config.ligand is not None:
+            setup = set_up_complex(config, model)
+        else:
+            setup = set_up(config, model, settle=checkpoint is None)
         context = openmm.Context(
             setup.system, setup.integrator(config), machine.platform, machine.properties
         )
@@ -97,8 +110,8 @@ def run(
         else:
             context.loadCheckpoint(checkpoint.state)
         config = _set_threads(folder, config, context)
-        watch = _watch(folder, config, model, setup, console)
-        _simulate(folder, config, setup, context, checkpoint, console, watch)
+        watchers = _watchers(folder, config, model, setup, context, console)
+        _simulate(folder, config, setup, context, checkpoint, console, watchers)
         speeds = _speeds(folder, config, setup, context, machine, console)
         report = make_report(folder, config, model, setup, machine, speeds)
         write_report(report, folder / REPORT)
@@ -113,12 +126,13 @@ def _simulate(
     context: openmm.Context,
     checkpoint: Checkpoint | None,
     console: Console,
-    watch: Watch | None,
+    watchers: Sequence[Watcher],
 ) -> None:
-    schedule = make_schedule(config, setup.steps.outer_fs, inner_count(setup.steps))
-    guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom)
+    schedule = make_schedule(config, setup.steps.outer_fs, setup.steps_per_outer)
+    atoms = None if setup.ligand is None else setup.ligand.members
+    guard = Guard.of(setup.topology, config.max_temperature_K, config.max_bond_angstrom, atoms)
     engine = Engine(
-        context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint, watch
+        context, setup.topology, schedule, guard, folder, checkpoint, setup.fingerprint, watchers
     )
     stop, display = StopRequest(), Display(console, schedule)
     with stop.listening(), display.running(engine.place.stage, engine.place.block):
@@ -132,16 +146,29 @@ def _simulate(
         raise KeyboardInterrupt
 
 
-def _watch(
-    folder: Path, config: RunConfig, model: Model, setup: Setup, console: Console
-) -> Watch | None:
-    """Return what looks at the uncertainty of the model, if the recipe asks for it."""
+def _watchers(
+    folder: Path,
+    config: RunConfig,
+    model: Model,
+    setup: Setup,
+    context: openmm.Context,
+    console: Console,
+) -> list[Watcher]:
+    """Return what looks at the run: at temperatures, and at the uncertainty if asked for."""
+    watchers: list[Watcher] = []
+    ligand = setup.ligand
+    if ligand is not None:
+        parts = parts_of(setup.topology, ligand.atoms)
+        watchers.append(Temperatures(context, parts, folder))
     if config.uncertainty_every_fs is None:
-        return None
+        return watchers
     every = max(1, round(config.uncertainty_every_fs / config.report_every_fs))
-    monitor = Monitor(model, setup.topology, limit=config.uncertainty_limit_eV_per_angstrom)
+    topology = setup.topology if ligand is None else ligand.own_topology
+    monitor = Monitor(model, topology, limit=config.uncertainty_limit_eV_per_angstrom)
     say = partial(console.print, soft_wrap=True)
-    return Watch(monitor, folder, every, config.uncertainty_stop, say)
+    atoms = None if ligand is None else ligand.atoms
+    watchers.append(Watch(monitor, folder, every, config.uncertainty_stop, say, atoms))
+    return watchers
 
 
 def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> RunConfig:
@@ -151,6 +178,8 @@ def _set_threads(folder: Path, config: RunConfig, context: openmm.Context) -> Ru
     """
     if config.threads:
         return config
+    if config.ligand is not None:  # the force field's share is the larger, and takes all
+        return dataclasses.replace(config, threads=usable_cores())
     config = dataclasses.replace(config, threads=choose_threads(context))
     write_recipe(config, folder / RECIPE)
     return config
@@ -196,19 +225,24 @@ def _speeds(
     speeds = load_speeds(folder / SPEEDS)
     if not speeds:
         console.print(f"Comparing speeds of other steps, about {config.speed_test_s:g} s ...")
-        speeds = measure_speeds(
-            setup.system,
-            context.getState(positions=True, velocities=True),
-            temperature=config.temperature_K,
-            friction=config.friction_per_ps,
-            outer_step_fs=setup.steps.outer_fs,
-            inner_step_fs=setup.steps.inner_fs,
-            vibrational_friction=setup.steps.vibrational_friction,
-            platform=machine.platform,
-            properties=machine.properties,
-            seconds=config.speed_test_s,
-            whole=setup.whole,
-        )
+        where = {"platform": machine.platform, "properties": machine.properties}
+        state = context.getState(positions=True, velocities=True)
+        if setup.ligand is not None:
+            schemes = complex_schemes(config, setup)
+            speeds = compare_speeds(schemes, state, seconds=config.speed_test_s, **where)
+        else:
+            speeds = measure_speeds(
+                setup.system,
+                state,
+                temperature=config.temperature_K,
+                friction=config.friction_per_ps,
+                outer_step_fs=setup.steps.outer_fs,
+                inner_step_fs=setup.steps.inner_fs,
+                vibrational_friction=setup.steps.vibrational_friction,
+                seconds=config.speed_test_s,
+                whole=setup.whole,
+                **where,
+            )
         save_speeds(speeds, folder / SPEEDS)
     return speeds
 
@@ -227,7 +261,7 @@ def _announce(
     folder: Path,
     checkpoint: Checkpoint | None,
 ) -> None:
-    what = f"{config.waters} waters" if config.waters else config.structure
+    what = f"{config.waters} waters" if config.waters else source(config)
     console.print(
         f"[bold]{config.title}[/bold]: {what}, model {model.card.name}, "
         f"{config.temperature_K:g} K, {config.length_ps:g} ps\n"

@@ -19,6 +19,7 @@ from openmm_innff.errors import BackendError
 _FASTEST_FIRST = ("CUDA", "Reference")
 """Without a GPU the work is the potential's, which is the same on both other platforms, and that
 called CPU wakes up threads in each step, which takes longer than a fast part."""
+_FASTEST_FOR_FORCE_FIELDS = ("CUDA", "CPU")
 
 _WARM_UPS, _ROUNDS, _AT_MOST_S = 3, 5, 5.0
 _WORTH = 0.1
@@ -55,7 +56,7 @@ class Machine:
         ]
 
 
-def prepare_machine(name: str, precision: str) -> Machine:
+def prepare_machine(name: str, precision: str, mm_threads: int | None = None) -> Machine:
     """Choose the platform.
 
     Parameters
@@ -64,6 +65,9 @@ def prepare_machine(name: str, precision: str) -> Machine:
         Name of a platform, or "auto": CUDA where it works, else Reference.
     precision
         "single" (mixed on a GPU) or "double".
+    mm_threads
+        CPU threads of a force field, 0 for all; then "auto" is CUDA where it works, else CPU. None:
+        there is no force field.
 
     Raises
     ------
@@ -72,10 +76,11 @@ def prepare_machine(name: str, precision: str) -> Machine:
     """
     properties = {
         # The work is the potential's, which has threads of its own: OpenMM's would be idle.
-        "CPU": {"Threads": "1"},
+        "CPU": {"Threads": "1" if mm_threads is None else str(mm_threads or usable_cores())},
         "CUDA": {"Precision": "double" if precision == "double" else "mixed"},
     }
-    candidates = _FASTEST_FIRST if name == "auto" else (name,)
+    fastest = _FASTEST_FIRST if mm_threads is None else _FASTEST_FOR_FORCE_FIELDS
+    candidates = fastest if name == "auto" else (name,)
     obstacles = []
     for candidate in candidates:
         chosen = properties.get(candidate, {})

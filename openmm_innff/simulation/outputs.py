@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from openmm import app
 
 from openmm_innff.errors import SimulationError
-from openmm_innff.files import FileWriteError
+from openmm_innff.files import FileWriteError, atomic_write
 
 TRAJECTORY = "trajectory.dcd"
 TABLE = "thermo.csv"
@@ -191,6 +191,38 @@ def append_line(path: Path, cells: Sequence[str]) -> None:
     csv.writer(line, lineterminator="\n").writerow(cells)
     with _explained(path.parent), path.open("a", encoding="utf-8", newline="") as file:
         file.write(line.getvalue())
+
+
+def cut_table(
+    path: Path, head: Sequence[str], stages: Sequence[str], stage: str, time_ps: float
+) -> None:
+    """Start a table whose first columns are stage and time, or keep its rows up to a place.
+
+    Parameters
+    ----------
+    path
+        Of the table.
+    head
+        Names of its columns.
+    stages
+        Names of all stages, in order.
+    stage, time_ps
+        The place where a run goes on.
+    """
+    rows = []
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))[1:]
+    here = stages.index(stage)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    for row in rows:
+        there = stages.index(row[0])
+        if there < here or (there == here and float(row[1]) <= time_ps + 1e-6):
+            writer.writerow(row)
+    with atomic_write(path) as target:
+        target.write(text.getvalue())
 
 
 @contextlib.contextmanager

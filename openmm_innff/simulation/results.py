@@ -22,17 +22,21 @@ from openmm_innff.analysis import (
     radial_distribution,
     save_table,
 )
+from openmm_innff.binding import save_course, site_course
+from openmm_innff.errors import DataError, SimulationError
 from openmm_innff.files import atomic_write
 from openmm_innff.model import Model
 from openmm_innff.recipe import RunConfig
-from openmm_innff.report import RunReport
+from openmm_innff.report import LigandReport, RunReport
 from openmm_innff.simulation.folder import resume_command
 from openmm_innff.simulation.machine import Machine
 from openmm_innff.simulation.outputs import TABLE, TRAJECTORY
 from openmm_innff.simulation.start import Setup
+from openmm_innff.simulation.temperatures import TEMPERATURES
 from openmm_innff.throughput import Speed
 
 RDF_TABLE = "rdf.csv"
+SITE = "site.csv"
 SPEEDS = "speeds.json"
 
 
@@ -62,6 +66,8 @@ def make_report(
     steps = setup.steps
     n_atoms = setup.topology.getNumAtoms()
     what = f"{config.waters} water molecules" if config.waters else f"{n_atoms} atoms"
+    if setup.ligand is not None:
+        what += f", of which {len(setup.ligand.atoms)} ({config.ligand})"
     return RunReport(
         title=config.title,
         lead=(
@@ -80,10 +86,43 @@ def make_report(
             "What was run": _run_facts(config, setup),
             "Model": _model_facts(model),
             "Where it ran": machine.facts(),
-            "Files": _FILES,
+            "Files": _FILES if setup.ligand is None else [*_FILES, *_LIGAND_FILES],
         },
         commands=how_to_go_on(folder, config),
+        ligand=None if setup.ligand is None else _ligand(folder, setup),
     )
+
+
+def _ligand(folder: Path, setup: Setup) -> LigandReport:
+    """Follow the ligand of a run, and write what is found."""
+    if setup.ligand is None:
+        raise SimulationError("setup: wanted one with a ligand, found none")
+    table = read_table(folder / TEMPERATURES)
+    chosen = table["stage"] == "production"
+    temperatures = {
+        name: values[chosen] for name, values in table.items() if name not in ("stage", "time_ps")
+    }
+    trajectory = _trajectory(folder, setup.topology)
+    times = table["time_ps"][chosen]
+    interval = float(times[1] - times[0]) if len(times) > 1 else float(times[0])
+    try:
+        course = site_course(trajectory, setup.ligand.atoms, interval, setup.classical)
+    except DataError:  # alone in a box of water, or in vacuum
+        return LigandReport(temperatures, None)
+    save_course(course, folder / SITE)
+    return LigandReport(temperatures, course)
+
+
+def source(config: RunConfig) -> str:
+    """Say what a recipe simulates.
+
+    Parameters
+    ----------
+    config
+        The recipe.
+    """
+    what = config.structure or config.prmtop or config.testsystem or ""
+    return what if config.ligand is None else f"{config.ligand} in {Path(what).name}"
 
 
 def how_to_go_on(folder: Path, config: RunConfig) -> list[tuple[str, str]]:
@@ -159,9 +198,7 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
     pairs = [pair for pair in config.rdf_pairs if set(pair.split("-")) <= symbols]
     if not pairs:
         return []
-    with _silent():
-        topology_ = mdtraj.Topology.from_openmm(topology)
-        trajectory = mdtraj.load_dcd(folder / TRAJECTORY, top=topology_)
+    trajectory = _trajectory(folder, topology)
     functions = [radial_distribution(trajectory, pair) for pair in pairs]
     save_table(
         functions,
@@ -169,6 +206,11 @@ def _structure(folder: Path, config: RunConfig, topology: app.Topology) -> list[
         ["Radial distribution functions; pairs within a molecule are left out."],
     )
     return functions
+
+
+def _trajectory(folder: Path, topology: app.Topology) -> mdtraj.Trajectory:
+    with _silent():
+        return mdtraj.load_dcd(folder / TRAJECTORY, top=mdtraj.Topology.from_openmm(topology))
 
 
 @contextlib.contextmanager
@@ -189,14 +231,17 @@ def _silent() -> Iterator[None]:
 
 
 def _run_facts(config: RunConfig, setup: Setup) -> list[tuple[str, str]]:
-    box = setup.topology.getUnitCellDimensions().value_in_unit(unit.angstrom)
-    edges = " x ".join(f"{edge:.3f}" for edge in box)
+    dimensions = setup.topology.getUnitCellDimensions()
+    box = "no box"
+    if dimensions is not None:
+        edges = " x ".join(f"{edge:.3f}" for edge in dimensions.value_in_unit(unit.angstrom))
+        box = f"{edges} angstrom"
     ensemble = (
         "NVT" if config.pressure_bar is None else f"NPT, {config.pressure_bar:g} bar (Monte Carlo)"
     )
     steps = setup.steps
     return [
-        ("box", f"{setup.topology.getNumAtoms()} atoms, {edges} angstrom"),
+        ("box", f"{setup.topology.getNumAtoms()} atoms, {box}"),
         ("ensemble", f"{ensemble}, {config.temperature_K:g} K"),
         ("thermostat", f"Langevin (BAOAB-RESPA), {config.friction_per_ps:g} per ps"),
         ("steps", f"slow forces {steps.outer_fs:g} fs, fast forces {steps.inner_fs:g} fs"),
@@ -223,6 +268,10 @@ def _model_facts(model: Model) -> list[tuple[str, str]]:
     ]
 
 
+_LIGAND_FILES = [
+    (TEMPERATURES, "temperatures of the ligand and of what surrounds it"),
+    (SITE, "distances of the ligand from where it was, and its energies"),
+]
 _FILES = [
     ("recipe.toml", "what was run; innff run reads it"),
     ("topology.pdb", "atoms and bonds, at the start of the run"),

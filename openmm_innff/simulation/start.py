@@ -16,17 +16,19 @@ from openmm import app, unit
 
 from openmm_innff.boxes import settle_classically, water_box
 from openmm_innff.errors import ConfigError, SimulationError
+from openmm_innff.integrators import mts_langevin_integrator
 from openmm_innff.middle import MTSMiddleIntegrator, mts_middle_integrator
+from openmm_innff.mixed.subset import Subset
 from openmm_innff.model import Model
 from openmm_innff.modelfile import SafeSteps
-from openmm_innff.recipe import RunConfig
+from openmm_innff.recipe import FILES, RunConfig
 from openmm_innff.units import ANGSTROM_TO_NM, FS_TO_PS
 
 _MINIMISE_STEPS = 100
 _MINIMISE_TOLERANCE = 50.0
 """Root-mean-square force at which minimisation ends, kJ/mol/nm."""
 
-_BAROSTAT_STEPS = 25  # outer ones
+BAROSTAT_STEPS = 25  # outer ones
 _HYDROGEN = 1.008
 
 
@@ -47,6 +49,10 @@ class Setup:
         Steps and hydrogen mass that are used.
     fingerprint
         Of the potential's numbers.
+    ligand
+        The atoms that the model describes; None: all.
+    classical
+        The force field alone, if there is one.
     """
 
     topology: app.Topology
@@ -55,8 +61,15 @@ class Setup:
     whole: openmm.System
     steps: SafeSteps
     fingerprint: str
+    ligand: Subset | None = None
+    classical: openmm.System | None = None
 
-    def integrator(self, config: RunConfig) -> MTSMiddleIntegrator:
+    @property
+    def steps_per_outer(self) -> int:
+        """How many steps of the integrator make up an outer one."""
+        return inner_count(self.steps) if self.ligand is None else 1
+
+    def integrator(self, config: RunConfig) -> MTSMiddleIntegrator | openmm.CustomIntegrator:
         """Make a new integrator.
 
         Parameters
@@ -64,7 +77,9 @@ class Setup:
         config
             With temperature, friction and seed.
         """
-        return mts_middle_integrator(
+        # The middle integrator is quicker; force fields have constraints, which it does not know.
+        make = mts_middle_integrator if self.ligand is None else mts_langevin_integrator
+        return make(
             self.system,
             config.temperature_K,
             config.friction_per_ps,
@@ -93,29 +108,33 @@ def set_up(config: RunConfig, model: Model, settle: bool) -> Setup:
         positions = settle_classically(topology, positions, config.temperature_K, seed=config.seed)
     system = _system(config, model, topology, steps, mollified=steps.mollified)
     whole = _system(config, model, topology, steps, mollified=False, split=False)
-    return Setup(topology, positions, system, whole, steps, _fingerprint(model))
+    return Setup(topology, positions, system, whole, steps, fingerprint(model))
 
 
 def _system(
     config: RunConfig, model: Model, topology: app.Topology, steps: SafeSteps, **options: bool
 ) -> openmm.System:
-    heavy = abs(steps.hydrogen_mass - _HYDROGEN) > 0.01
     system = model.create_system(
         topology,
         backend=config.backend,
         precision=config.precision,
-        hydrogen_mass=steps.hydrogen_mass if heavy else None,
+        hydrogen_mass=steps.hydrogen_mass if is_heavy(steps) else None,
         **options,
     )
     if config.pressure_bar is not None:
         barostat = openmm.MonteCarloBarostat(
             config.pressure_bar * unit.bar,
             config.temperature_K * unit.kelvin,
-            _BAROSTAT_STEPS * inner_count(steps),
+            BAROSTAT_STEPS * inner_count(steps),
         )
         barostat.setRandomNumberSeed(config.seed + 1)
         system.addForce(barostat)
     return system
+
+
+def is_heavy(steps: SafeSteps) -> bool:
+    """Whether the steps are for hydrogen of another mass than that of nature."""
+    return abs(steps.hydrogen_mass - _HYDROGEN) > 0.01
 
 
 def inner_count(steps: SafeSteps) -> int:
@@ -207,7 +226,7 @@ def _structure(config: RunConfig) -> tuple[app.Topology, NDArray[np.float64]]:
     return pdb.topology, np.asarray(positions, dtype=np.float64)
 
 
-def _fingerprint(model: Model) -> str:
+def fingerprint(model: Model) -> str:
     """Hash of all numbers of the potential."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.potential.state_dict().items()):
@@ -225,7 +244,7 @@ def resolve_files(config: RunConfig) -> RunConfig:
         The recipe.
     """
     changes: dict[str, str] = {}
-    for key in ("structure", "model", "rdf_reference"):
+    for key in FILES:
         value = getattr(config, key)
         if value is not None and Path(value).is_file():
             changes[key] = str(Path(value).resolve())

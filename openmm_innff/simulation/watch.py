@@ -1,16 +1,14 @@
 """Watches the uncertainty of the model while a run goes on."""
 
-import csv
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openmm_innff.errors import SimulationError
-from openmm_innff.files import atomic_write
-from openmm_innff.simulation.outputs import append_line
+from openmm_innff.simulation.outputs import append_line, cut_table
 from openmm_innff.trust import Monitor
 from openmm_innff.trust.reporter import COLUMNS, cells
 from openmm_innff.units import NM_TO_ANGSTROM
@@ -18,6 +16,23 @@ from openmm_innff.units import NM_TO_ANGSTROM
 UNCERTAINTY = "uncertainty.csv"
 DOUBTFUL = "doubtful.xyz"
 _HEAD = ("stage", *COLUMNS[1:])
+
+
+class Watcher(Protocol):
+    """What looks at a run after each block."""
+
+    def begin(self, stages: tuple[str, ...], stage: str, time_ps: float) -> None:
+        """Prepare for a run that starts, or goes on, at a place."""
+
+    def look(
+        self,
+        stage: str,
+        block: int,
+        time_ps: float,
+        positions: NDArray[np.float64],
+        box: NDArray[np.float64] | None,
+    ) -> None:
+        """Look at the frame after a block."""
 
 
 class Watch:
@@ -35,6 +50,8 @@ class Watch:
         Whether to stop the run.
     say
         Gets the warning.
+    atoms
+        Indices of the atoms that the monitor knows; None: all of them.
     """
 
     def __init__(
@@ -44,8 +61,10 @@ class Watch:
         every: int,
         stop: bool,
         say: Callable[[str], None],
+        atoms: Sequence[int] | None = None,
     ) -> None:
         self._monitor, self._folder = monitor, folder
+        self._atoms = None if atoms is None else list(atoms)
         self._every, self._stop, self._say = every, stop, say
         self._warned = False
 
@@ -59,20 +78,7 @@ class Watch:
         stage, time_ps
             The place.
         """
-        path, rows = self._folder / UNCERTAINTY, []
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file))[1:]
-        here = stages.index(stage)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_HEAD)
-        for row in rows:
-            there = stages.index(row[0])
-            if there < here or (there == here and float(row[1]) <= time_ps + 1e-6):
-                writer.writerow(row)
-        with atomic_write(path) as file:
-            file.write(text.getvalue())
+        cut_table(self._folder / UNCERTAINTY, _HEAD, stages, stage, time_ps)
 
     def look(
         self,
@@ -100,6 +106,8 @@ class Watch:
         """
         if block % self._every:
             return
+        if self._atoms is not None:
+            positions = positions[self._atoms]
         positions = positions * NM_TO_ANGSTROM
         box = None if box is None else box * NM_TO_ANGSTROM
         reading = self._monitor.read(positions, box)

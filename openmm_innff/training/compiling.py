@@ -16,6 +16,8 @@ from openmm_innff.training.config import OptimizerConfig
 
 MANY_STEPS = 10_000
 """Compiling takes as long as a few thousand steps."""
+ROUND = 4
+"""Neighbours are rounded up to a multiple of this."""
 
 
 def compile_steps(
@@ -58,7 +60,8 @@ def compile_steps(
     counts = [size * count for count in next(iter(compositions))]
     lists = [batch.slow for batch in frames if isinstance(batch.slow, PairList)]
     longest = max(int((pairs.starts[1:] - pairs.starts[:-1]).max()) for pairs in lists)
-    compile_training(component, counts, longest)
+    # Other frames of the same molecule find what was compiled for these in torch's cache.
+    compile_training(component, counts, -(-longest // ROUND) * ROUND)
     return True
 
 

@@ -166,7 +166,7 @@ class UncertaintyConfig:
         Training frames from which it is found, chosen at random: the time grows with them. 0: all.
     """
 
-    frames: int = 0
+    frames: int = 400
 
 
 @dataclass(frozen=True)

@@ -162,8 +162,8 @@ def _fingerprint(
     config: TrainingConfig, training: FrameSet, validation: FrameSet, base: Potential | None
 ) -> str:
     settings = dataclasses.asdict(config)
-    del settings["card"]
-    del settings["data"]
+    for name in ("card", "data", "uncertainty"):  # no step depends on these
+        del settings[name]
     text = json.dumps([settings, training.sha256, validation.sha256], sort_keys=True)
     digest = hashlib.sha256(text.encode())
     if base is not None:

@@ -26,8 +26,6 @@ PROBES = 16
 COMPONENTS = 32
 """Components of the forces of each validation frame that are compared."""
 DRAWS = 32
-MOST_FRAMES = 400
-"""Training frames that are looked at; each stands for as many as there are more."""
 PRIORS = tuple(10.0**k for k in range(-10, 0, 2))
 """Of the regulariser, in units of the mean of the matrix's diagonal; the likeliest is taken."""
 
@@ -152,16 +150,15 @@ def _information(
     size = count(last_layers(potential))
     by_energy, by_force = (torch.zeros(size, size, dtype=torch.float64) for _ in range(2))
     energy_error = force_error = 0.0
-    sample = training[:: -(-len(training) // MOST_FRAMES)]
-    for batch in sample:
+    for batch in training:
         signs = torch.randint(0, 2, (PROBES, *batch.forces.shape), generator=generator)
         rows = _rows(potential, batch, (2.0 * signs - 1.0).to(batch.forces.dtype))
         by_energy.addr_(rows.energy, rows.energy)
         by_force.addmm_(rows.forces.T, rows.forces, alpha=1.0 / PROBES)
-        energy_error += rows.energy_error**2 / len(sample)
-        force_error += rows.force_variance / len(sample)
+        energy_error += rows.energy_error**2 / len(training)
+        force_error += rows.force_variance / len(training)
         on_frame()
-    return (by_energy / energy_error + by_force / force_error) * (len(training) / len(sample))
+    return by_energy / energy_error + by_force / force_error
 
 
 def _components(batch: Batch, generator: torch.Generator) -> Tensor:

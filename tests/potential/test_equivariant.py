@@ -86,6 +86,21 @@ def test_settings_are_checked():
         EquivariantConfig(4.0, kind="density")
 
 
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_compiled_training_holds_the_core_repulsion(potential, sample, monkeypatch, differentiable):
+    positions, pairs, species, counts = sample
+    component = potential.slow
+    component.repulsion.core.fill_(1.1)  # longer than bonds
+    plain = component_forces(component, positions, pairs, species, differentiable=differentiable)
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    longest = int((pairs.starts[1:] - pairs.starts[:-1]).max())
+    compile_training(component, counts, longest)
+    made = component_forces(component, positions, pairs, species, differentiable=differentiable)
+    for one, other in zip(made, plain, strict=True):
+        assert one.requires_grad == differentiable
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_compiled_training_gives_the_same_gradients(potential, sample):
     positions, pairs, species, counts = sample

@@ -36,7 +36,8 @@ def test_many_steps_on_frames_of_one_composition_are_compiled(potential, water_b
     ((counts, longest),) = made
     sizes = frames[0].slow.starts.diff()
     assert counts == [2 * 54, 2 * 27]
-    assert longest == int(sizes.max())
+    assert longest % compiling.ROUND == 0
+    assert longest - compiling.ROUND < int(sizes.max()) <= longest
 
 
 def test_few_steps_are_not(potential, water_box, made):

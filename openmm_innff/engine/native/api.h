@@ -31,7 +31,7 @@ struct InnGradients {
 // Spec of a component; its parameters are folded as in potential/folded.py.
 struct InnShape {
     int64_t species, l_max, nodes, channels, projections, intervals;
-    int64_t messages;  // of the second layer; 0 where there is none
+    int64_t messages;  // of the second layer; 0 where there is none; l_max 3: features of an equivariant component
     double cutoff, warp, bound, message_cutoff;
 };
 
@@ -53,6 +53,18 @@ struct InnLayer {
     void* from_functions;  // real (species, projections, messages)
     void* from_vectors;    // real (species, channels, messages)
     void* mixing[3];       // real (species, (2, 3, 2) * messages + channels, channels)
+};
+
+// What an equivariant component has besides its readouts, folded as in potential/folded.py; of the first
+// readout the nodal values are real (species, 4, species * nodes, 3 * channels). Couplings: nn/coupling.py.
+struct InnTensors {
+    void* radial;             // real (3, species * nodes, features)
+    void* pair_mixing[3];     // real ((3, 5, 5) * channels, channels)
+    void* handing_on[3];      // real ((9, 12, 12) * channels, features)
+    void* message_mixing[3];  // real (species, (4, 5, 5) * features, 3 * channels)
+    void* deeper_mixing[3];   // real ((3, 4, 4) * channels, channels)
+    const double* couplings[2];  // (entries, 4): row, left, right, value; right to l = 3, and to l = 2
+    int64_t entries[2];
 };
 
 // Core repulsion; all (species, species), double. Null pointers where there is none.

@@ -59,6 +59,13 @@ inline void harmonics(const Vector<T>& u, T* h) {
         h[7] = (S(0.5) * root3) * (u.x * u.x - u.y * u.y);
         h[8] = S(1.5) * (u.z * u.z) - S(0.5);
     }
+    if constexpr (LMAX >= 3) {
+        const S outer = S(0.7905694150420949), middle = S(3.872983346207417), inner = S(0.6123724356957945);
+        const T xx = u.x * u.x, yy = u.y * u.y, zz = u.z * u.z, axial = S(5) * zz - S(1), round = xx - yy;
+        h[9] = outer * (u.y * (S(3) * xx - yy)), h[10] = middle * (u.x * (u.y * u.z)), h[11] = inner * (u.y * axial);
+        h[12] = S(0.5) * (u.z * (axial - S(2))), h[13] = inner * (u.x * axial);
+        h[14] = (S(0.5) * middle) * (u.z * round), h[15] = outer * (u.x * (xx - S(3) * yy));
+    }
 }
 template <class T, int LMAX, class G>
 inline Vector<T> harmonics_gradient(const Vector<T>& u, const G& g) {
@@ -70,6 +77,14 @@ inline Vector<T> harmonics_gradient(const Vector<T>& u, const G& g) {
         out.x += root3 * (u.y * g(4) + u.z * g(6) + u.x * g(7));
         out.y += root3 * (u.x * g(4) + u.z * g(5) - u.y * g(7));
         out.z += root3 * (u.y * g(5) + u.x * g(6)) + S(3) * (u.z * g(8));
+    }
+    if constexpr (LMAX >= 3) {
+        const S outer = S(2.3717082451262845), middle = S(3.872983346207417), inner = S(0.6123724356957945);
+        const T axial = S(5) * (u.z * u.z) - S(1), round = u.x * u.x - u.y * u.y, twice = S(2) * (u.x * u.y);
+        out.x += outer * (twice * g(9) + round * g(15)) + inner * (axial * g(13)) + middle * (u.z * (u.y * g(10) + u.x * g(14)));
+        out.y += outer * (round * g(9) - twice * g(15)) + inner * (axial * g(11)) + middle * (u.z * (u.x * g(10) - u.y * g(14)));
+        out.z += (S(10) * inner) * (u.z * (u.y * g(11) + u.x * g(13))) + S(1.5) * (axial * g(12)) +
+                 (S(0.5) * middle) * (twice * g(10) + round * g(14));
     }
     return out;
 }
@@ -146,7 +161,8 @@ public:
         }
     }
 
-    // Gradients by harmonics and by r^2 from the gradient by the density.
+    // Gradients by harmonics and by r^2 from the gradient by the density; `more`: add to those there are.
+    template <bool more = false>
     void pull(const Row<T>* by_density) {
         const int n = count, c = capacity_;
         for (int p = 0; p < n; p++) {
@@ -156,10 +172,12 @@ public:
             Row<T> along{};
             for (int b = 0; b < ROWS; b++) {
                 const Row<T> d0 = d[b], d1 = d[ROWS + b], d2 = d[2 * ROWS + b], d3 = d[3 * ROWS + b];
-                by[b] = d0 * weight[p] + d1 * weight[c + p] + d2 * weight[2 * c + p] + d3 * weight[3 * c + p];
+                const Row<T> found = d0 * weight[p] + d1 * weight[c + p] + d2 * weight[2 * c + p] + d3 * weight[3 * c + p];
+                by[b] = more ? by[b] + found : found;
                 along += (d0 * slope[p] + d1 * slope[c + p] + d2 * slope[2 * c + p] + d3 * slope[3 * c + p]) * h[b];
             }
-            by_square[p] = sum_of_lanes_as<T>(along);
+            const T found = sum_of_lanes_as<T>(along);
+            by_square[p] = more ? by_square[p] + found : found;
         }
     }
 

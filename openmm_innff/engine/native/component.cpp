@@ -117,7 +117,7 @@ private:
             seed[r] = 1;
             fill(block.first + r, own.pairs[r]);
             own.sum_pairs(r, grid_);
-            energies[block.first + r] = core_.repel(own, block.species, block.first + r, own.pairs[r]);
+            energies[block.first + r] = core_.repel(own.forces.data(), block.species, block.first + r, own.pairs[r]);
             own.network.mix(w, r, own.density_of(r));
         }
         own.network.read_out(w, rows, seed, energy, nullptr);
@@ -147,67 +147,10 @@ Engine* make_engine(const InnShape& shape, const InnCore& core) {
     }
 }
 
-template <class F>
-int guarded(const F& f) {
-    try {
-        f();
-        return 0;
-    } catch (const std::bad_alloc&) {
-        return -1;
-    }
-}
-
-inline Engine& engine(void* handle) { return *static_cast<Engine*>(handle); }
-
 }  // namespace
+
+Engine* make_component(int dtype, const InnShape& shape, const InnCore& core) {
+    return dtype == 4 ? make_engine<float>(shape, core) : make_engine<double>(shape, core);
+}
+
 }  // namespace inn
-
-INN_API void* inn_create(int dtype, const InnShape* shape, const InnCore* core) {
-    try {
-        if (shape->messages) return inn::make_deep(dtype, *shape, *core);
-        return dtype == 4 ? inn::make_engine<float>(*shape, *core) : inn::make_engine<double>(*shape, *core);
-    } catch (const std::bad_alloc&) {
-        return nullptr;
-    }
-}
-
-INN_API void inn_destroy(void* handle) { delete static_cast<inn::Engine*>(handle); }
-
-INN_API int inn_set_parameters(void* handle, const InnParameters* parameters) {
-    return inn::guarded([&] { inn::engine(handle).set_parameters(*parameters); });
-}
-
-// Of a component of two layers, besides those of its first readout.
-INN_API int inn_set_layer(void* handle, const InnLayer* layer, const InnParameters* readout) {
-    return inn::guarded([&] { inn::engine(handle).set_layer(*layer, *readout); });
-}
-
-INN_API int inn_forward(void* handle, const InnSystem* system, double* energies, double* forces, int threads) {
-    return inn::guarded([&] { inn::engine(handle).forward(*system, energies, forces, threads); });
-}
-
-// The last two pointers: as in inn_set_layer, null without a second layer.
-INN_API int inn_backward(void* handle, const InnSystem* system, const double* by_energy, const double* by_force,
-                         const InnParameters* out, const InnLayer* layer, const InnParameters* readout, int threads) {
-    return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, layer, readout, threads); });
-}
-
-// The atoms of a simulation.
-INN_API int inn_set_atoms(void* handle, const InnAtoms* atoms) {
-    return inn::guarded([&] { inn::engine(handle).list.set_atoms(*atoms, inn::engine(handle).cutoff()); });
-}
-
-// 0: done; 1: a position is not finite; 2: the box is narrower than twice the cutoff.
-INN_API int inn_evaluate(void* handle, const double* positions, const double* box, double* energy, double* forces,
-                         int threads) {
-    inn::Engine& engine = inn::engine(handle);
-    int fault = 0;
-    const int code = inn::guarded([&] {
-        fault = engine.list.update(positions, box);
-        if (!fault) *energy = engine.evaluate(forces, threads);
-    });
-    return code ? code : fault;
-}
-
-// How often the neighbour list was made.
-INN_API int64_t inn_renewals(void* handle) { return inn::engine(handle).list.renewals(); }

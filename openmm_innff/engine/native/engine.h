@@ -1,4 +1,4 @@
-// What Python holds a handle of: a component, of one layer or of two.
+// What Python holds a handle of: a component of any kind.
 #pragma once
 
 #include "api.h"
@@ -12,15 +12,19 @@ public:
     virtual ~Engine() = default;
     virtual void set_parameters(const InnParameters& flat) = 0;
     virtual void set_layer(const InnLayer&, const InnParameters&) {}
+    virtual void set_tensors(const InnTensors&, const InnParameters&) {}
     virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
-    virtual void backward(const InnSystem& system, const double* by_energy, const double* by_force,
-                          const InnParameters& out, const InnLayer* layer, const InnParameters* readout, int threads) = 0;
+    // Gradients by the parameters, of those kinds that training asks here for them.
+    virtual void backward(const InnSystem&, const double*, const double*, const InnParameters&, const InnLayer*,
+                          const InnParameters*, int) {}
     virtual double evaluate(double* forces, int threads) = 0;
     virtual double cutoff() const = 0;
     VerletList list;
 };
 
-// A component of two layers; null if its shape is impossible.
+// A component of one layer, of two, and an equivariant one; null if the shape is impossible.
+Engine* make_component(int dtype, const InnShape& shape, const InnCore& core);
 Engine* make_deep(int dtype, const InnShape& shape, const InnCore& core);
+Engine* make_tensors(int dtype, const InnShape& shape, const InnCore& core);
 
 }  // namespace inn

@@ -22,34 +22,6 @@ struct LayerSizes {
     size_t feature_size() const { return static_cast<size_t>(9) * n.channel_rows; }
 };
 
-// A matrix (inner, columns) of padded axes, of which both are whole rows of lanes.
-template <class S>
-struct Matrix {
-    int inner = 0, columns = 0;  // rows of lanes
-    Buffer<Lanes<S>> values;     // (inner * W, columns)
-    Panels<S> forward, backward;
-
-    void zeros(int inner_, int columns_) {
-        inner = inner_, columns = columns_;
-        values.zeros(static_cast<size_t>(inner) * WIDTH<S> * columns);
-    }
-    S* numbers() { return reinterpret_cast<S*>(values.data()); }
-    void make_panels() {
-        const int W = WIDTH<S>;
-        forward.set(inner * W, columns), backward.set(columns * W, inner);
-        forward.fill(numbers(), columns * W, 1, columns * W);
-        backward.fill(numbers(), 1, columns * W, inner * W);
-    }
-    // Add the derivative of x^T by, of dual rows: a gradient by the matrix.
-    void add(const Row<Dual<S>>* x, const Row<Dual<S>>* by) {
-        for (int k = 0; k < inner * WIDTH<S>; k++) {
-            const Dual<S> a = Element<Dual<S>>::get(x, k);
-            Lanes<S>* out = values.data() + static_cast<size_t>(k) * columns;
-            for (int c = 0; c < columns; c++) out[c] += by[c].d * a.v + by[c].v * a.d;
-        }
-    }
-};
-
 // What one species has; gradients have the same form (and leave the panels unused).
 template <class S>
 struct LayerWeights {

@@ -118,7 +118,7 @@ private:
             const int64_t i = block.first + r;
             fill(i, shape_.cutoff, own.space.pairs[r]);
             own.space.sum_pairs(r, grid_);
-            if constexpr (!Traits<T>::dual) energies_[i] = core_.repel(own.space, block.species, i, own.space.pairs[r]);
+            if constexpr (!Traits<T>::dual) energies_[i] = core_.repel(own.space.forces.data(), block.species, i, own.space.pairs[r]);
             network.mix(w, r, own.space.density_of(r));
             std::copy_n(network.features(r), s_.feature_size(), features_of(i));
         }

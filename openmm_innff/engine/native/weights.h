@@ -2,8 +2,7 @@
 #pragma once
 
 #include "api.h"
-#include "buffer.h"
-#include "scalar.h"
+#include "matrix.h"
 
 namespace inn {
 
@@ -16,11 +15,12 @@ struct Sizes {
     int channel_rows, density_rows;  // rows of channels and of density coefficients
     int input_rows, half_rows, projection_rows;
 
-    explicit Sizes(const InnShape& s)
+    // `kinds` of invariants; 0: those of nn/invariants.py.
+    explicit Sizes(const InnShape& s, int kinds = 0)
         : species(static_cast<int>(s.species)), degrees(static_cast<int>(s.l_max) + 1),
           nodes(static_cast<int>(s.nodes)), channels(static_cast<int>(s.channels)),
           half(static_cast<int>(s.projections) / 2), intervals(static_cast<int>(s.intervals)),
-          density(species * nodes), invariants(degrees == 3 ? 6 : degrees),
+          density(species * nodes), invariants(kinds ? kinds : degrees == 3 ? 6 : degrees),
           channel_rows(rounded_up(channels, W) / W), density_rows(rounded_up(density, W) / W),
           input_rows(invariants * channel_rows), half_rows(rounded_up(half, W) / W),
           projection_rows(2 * half_rows) {}
@@ -35,35 +35,6 @@ struct Sizes {
     size_t nodal_size() const { return static_cast<size_t>(degrees) * density * channel_rows; }
     size_t weight_size() const { return static_cast<size_t>(inputs()) * projection_rows; }
     size_t table_size() const { return static_cast<size_t>(projections()) * table_nodes(); }
-};
-
-// A matrix (inner, columns of lanes) cut into panels of a few columns, each read in one go.
-template <class S>
-struct Panels {
-    int inner = 0, columns = 0, width = 2;
-    Buffer<Lanes<S>> rows;
-
-    void set(int inner_, int columns_) {
-        inner = inner_, columns = columns_, width = columns % 3 == 0 ? 3 : 2;
-        rows.zeros(static_cast<size_t>(inner) * columns);
-    }
-    // First row of the panel that begins at a column, and the number of its columns.
-    const Lanes<S>* panel(int column) const { return rows.data() + static_cast<size_t>(column) * inner; }
-    int panel_width(int column) const { return columns - column < width ? columns - column : width; }
-    // Where the numbers of place p (of all columns' lanes) begin, and how far apart rows are.
-    S* place(int p, int& stride) {
-        const int column = p / WIDTH<S>, first = column - column % width;
-        stride = panel_width(first) * WIDTH<S>;
-        return reinterpret_cast<S*>(rows.data() + static_cast<size_t>(first) * inner + column - first) + p % WIDTH<S>;
-    }
-    // Fill from numbers (inner, columns * lanes) that lie `row` apart and, in a row, `step` apart.
-    void fill(const S* from, size_t row, size_t step, int places) {
-        for (int p = 0; p < places; p++) {
-            int stride;
-            S* to = place(p, stride);
-            for (int k = 0; k < inner; k++) to[static_cast<size_t>(k) * stride] = from[k * row + p * step];
-        }
-    }
 };
 
 // What one species has; gradients have the same form (and leave the panels unused).

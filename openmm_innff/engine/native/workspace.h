@@ -26,6 +26,19 @@ inline std::vector<Block> make_blocks(const int64_t* species, int64_t atoms) {
     return blocks;
 }
 
+// Add the forces (atoms, 3) of the pairs of atom i, from the gradients by their harmonics and by r^2.
+template <class P>
+void push_gradients(P& pairs, int64_t i, double* forces) {
+    pairs.to_gradients();
+    double total[3] = {};
+    for (int p = 0; p < pairs.count; p++) {
+        double* there = forces + 3 * static_cast<size_t>(pairs.other[p]);
+        const double g[3] = {pairs.x[p], pairs.y[p], pairs.z[p]};
+        for (int a = 0; a < 3; a++) total[a] += g[a], there[a] -= g[a];
+    }
+    for (int a = 0; a < 3; a++) forces[3 * i + a] += total[a];
+}
+
 // What a thread keeps between calls.
 template <class T, int LMAX>
 struct Workspace {
@@ -70,17 +83,7 @@ struct Workspace {
     }
 
     // Forces of the pairs of atom i, from the gradients by their harmonics and by r^2.
-    void push_gradients(int r, int64_t i) {
-        P& own = pairs[r];
-        own.to_gradients();
-        double total[3] = {};
-        for (int p = 0; p < own.count; p++) {
-            double* there = forces.data() + 3 * static_cast<size_t>(own.other[p]);
-            const double g[3] = {own.x[p], own.y[p], own.z[p]};
-            for (int a = 0; a < 3; a++) total[a] += g[a], there[a] -= g[a];
-        }
-        for (int a = 0; a < 3; a++) forces[3 * i + a] += total[a];
-    }
+    void push_gradients(int r, int64_t i) { inn::push_gradients(pairs[r], i, forces.data()); }
 };
 
 // Core repulsion of the pairs of a component that holds it.
@@ -100,9 +103,9 @@ public:
             limits_[k] = static_cast<S>(1.001 * radius_[k / nodes_] * radius_[k / nodes_]);
     }
 
-    // Energy of atom i; adds the forces.
+    // Energy of atom i; adds to the forces (atoms, 3).
     template <int LMAX>
-    double repel(Workspace<S, LMAX>& own, int species, int64_t i, const Pairs<S, LMAX>& pairs) const {
+    double repel(double* forces, int species, int64_t i, const Pairs<S, LMAX>& pairs) const {
         if (reach_ <= 0 || !pairs.any_within(limits_.data() + static_cast<size_t>(species) * species_ * nodes_)) return 0;
         double energy = 0;
         for (int p = 0; p < pairs.count; p++) {
@@ -114,8 +117,8 @@ public:
             double slope;
             energy += core_repulsion(square, radius_[k], strength_[k], inverse_length_[k], slope);
             for (int a = 0; a < 3; a++) {
-                own.forces[3 * i + a] += 2 * slope * v[a];
-                own.forces[3 * pairs.other[p] + a] -= 2 * slope * v[a];
+                forces[3 * i + a] += 2 * slope * v[a];
+                forces[3 * pairs.other[p] + a] -= 2 * slope * v[a];
             }
         }
         return energy;

@@ -1,0 +1,14 @@
+"""From a protein and a ligand to a System in a force field: solvated, and checked."""
+
+from openmm_innff.prepare.build import Options, Prepared, prepare, write_prepared
+from openmm_innff.prepare.ligand import Ligand, check_ligand, read_ligand
+
+__all__ = [
+    "Ligand",
+    "Options",
+    "Prepared",
+    "check_ligand",
+    "prepare",
+    "read_ligand",
+    "write_prepared",
+]

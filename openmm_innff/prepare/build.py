@@ -1,0 +1,309 @@
+"""Repair, solvate and parametrise a protein with its ligand."""
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+from openmm import app, unit
+
+from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
+from openmm_innff.files import atomic_write, make_folder
+from openmm_innff.prepare.ligand import Ligand, check_ligand
+from openmm_innff.settings import check_fields
+from openmm_innff.units import ANGSTROM_TO_NM
+
+STRUCTURE, SYSTEM, RECIPE = "complex.pdb", "system.xml", "recipe.toml"
+CUTOFF = 1.0  # nm
+_CAPS = ("ACE", "NME", "NHE")
+_OVERLAP = 1.2
+"""Atoms of different molecules that are closer overlap, angstrom."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a complex is prepared.
+
+    Parameters
+    ----------
+    force_field
+        XML files of OpenMM for protein, water and ions.
+    ligand_force_field
+        "xml" for `ligand_xml`; or "openff" or "gaff", which openmmforcefields makes.
+    ligand_xml
+        XML file of OpenMM with a template of the ligand.
+    water
+        Model of water as ``openmm.app.Modeller.addSolvent`` knows it; None: no water.
+    padding_angstrom
+        Smallest distance of the solute from the faces of the box.
+    salt_molar
+        Concentration of salt, beside the ions that make the box neutral.
+    pH
+        For which hydrogens of the protein are added.
+    seed
+        Of the places of ions.
+    """
+
+    force_field: tuple[str, ...] = ("amber14-all.xml", "amber14/tip3p.xml")
+    ligand_force_field: str = "xml"
+    ligand_xml: str | None = None
+    water: str | None = "tip3p"
+    padding_angstrom: float = 10.0
+    salt_molar: float = 0.15
+    pH: float = 7.4
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.ligand_force_field not in ("xml", "openff", "gaff"):
+            raise ConfigError(
+                f"ligand_force_field: wanted xml, openff or gaff, found '{self.ligand_force_field}'"
+            )
+        if self.ligand_force_field == "xml" and self.ligand_xml is None:
+            raise ConfigError(
+                "ligand_xml: wanted a force field XML file with the ligand (or ligand_force_field "
+                "= openff or gaff); a System made elsewhere needs no preparation: give its XML, or "
+                "Amber's prmtop and inpcrd, to a recipe"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A complex in a force field.
+
+    Parameters
+    ----------
+    topology
+        Of all atoms.
+    positions
+        Shape (n_atoms, 3), nm.
+    system
+        In the force field.
+    notes
+        What was done to the protein.
+    """
+
+    topology: app.Topology
+    positions: NDArray[np.float64]
+    system: openmm.System
+    notes: tuple[str, ...]
+
+
+def prepare(protein: str | os.PathLike[str] | None, ligand: Ligand, options: Options) -> Prepared:
+    """Put a ligand into a protein and both into water.
+
+    Missing heavy atoms and hydrogens of the protein are added, what is neither protein nor nucleic
+    acid is removed, and of alternate locations the first is taken.
+
+    Parameters
+    ----------
+    protein
+        PDB file; None: the ligand alone.
+    ligand
+        With positions in the frame of the protein.
+    options
+        How.
+
+    Raises
+    ------
+    ConfigError
+        If a file can't be read, or the force field does not know a residue.
+    SystemSetupError
+        If the ligand overlaps with the protein, or is not what the force field makes of it.
+    MissingDependencyError
+        If PDBFixer, openmmforcefields or OpenFF's toolkit is needed and not installed.
+    """
+    field = _force_field(ligand, options)
+    modeller = app.Modeller(ligand.topology(), ligand.quantity())
+    notes: tuple[str, ...] = ()
+    if protein is not None:
+        topology, positions, notes = repaired(protein, options.pH)
+        _check_overlap(topology, positions, ligand)
+        whole = app.Modeller(topology, positions * unit.nanometer)
+        whole.add(modeller.topology, modeller.positions)
+        modeller = whole
+    method: dict[str, object] = {"nonbondedMethod": app.NoCutoff}
+    try:
+        if options.water is not None:
+            modeller.addSolvent(
+                field,
+                model=options.water,
+                padding=options.padding_angstrom * ANGSTROM_TO_NM * unit.nanometer,
+                ionicStrength=options.salt_molar * unit.molar,
+            )
+            _check_box(modeller.topology)
+            method = {"nonbondedMethod": app.PME, "nonbondedCutoff": CUTOFF * unit.nanometer}
+        system = field.createSystem(modeller.topology, constraints=app.HBonds, **method)
+    except ValueError as error:
+        raise ConfigError(f"force_field: {error}") from error
+    atoms = [a.index for a in modeller.topology.atoms() if a.residue.name == ligand.name]
+    check_ligand(modeller.topology, system, atoms, ligand)
+    positions = np.array(modeller.positions.value_in_unit(unit.nanometer))
+    return Prepared(modeller.topology, positions, system, notes)
+
+
+def write_prepared(prepared: Prepared, ligand: Ligand, folder: str | os.PathLike[str]) -> Path:
+    """Write a complex and a recipe that runs it.
+
+    Parameters
+    ----------
+    prepared
+        The complex.
+    ligand
+        Its ligand.
+    folder
+        Made if missing; files of the same names are replaced.
+
+    Returns
+    -------
+    Path
+        The recipe.
+    """
+    out = make_folder(folder)
+    with atomic_write(out / STRUCTURE) as file:
+        app.PDBFile.writeFile(prepared.topology, prepared.positions * unit.nanometer, file)
+    with atomic_write(out / SYSTEM) as file:
+        file.write(openmm.XmlSerializer.serialize(prepared.system))
+    with atomic_write(out / RECIPE) as file:
+        file.write(_TEMPLATE.format(name=ligand.name, structure=STRUCTURE, system=SYSTEM))
+    return out / RECIPE
+
+
+def repaired(
+    path: str | os.PathLike[str], pH: float
+) -> tuple[app.Topology, NDArray[np.float64], tuple[str, ...]]:
+    """Add what a protein's file lacks, and take out what is not protein.
+
+    Parameters
+    ----------
+    path
+        PDB file.
+    pH
+        For hydrogens.
+
+    Returns
+    -------
+    tuple
+        Topology, positions (n_atoms, 3) in nm, and what was done.
+    """
+    if util.find_spec("pdbfixer") is None:
+        raise MissingDependencyError(
+            "repairing a protein needs PDBFixer; pip install 'openmm-innff[prepare]'"
+        )
+    from pdbfixer.pdbfixer import PDBFixer, dnaResidues, proteinResidues, rnaResidues
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fixer = PDBFixer(filename=os.fspath(path))
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ConfigError(f"protein: can't read '{path}': {error}") from error
+    fixer.findNonstandardResidues()
+    notes = [f"{r.name} {r.id} becomes {to}" for r, to in fixer.nonstandardResidues]
+    fixer.replaceNonstandardResidues()
+    # PDBFixer's own way takes caps for strangers.
+    known = {*proteinResidues, *dnaResidues, *rnaResidues, *_CAPS}
+    strange = [r for r in fixer.topology.residues() if r.name not in known]
+    if strange:
+        notes.append(f"removed: {', '.join(sorted({r.name for r in strange}))}")
+        modeller = app.Modeller(fixer.topology, fixer.positions)
+        modeller.delete(strange)
+        fixer.topology, fixer.positions = modeller.topology, modeller.positions
+    fixer.missingResidues = {}  # gaps stay gaps: a loop that nobody saw is no guess of ours
+    fixer.findMissingAtoms()
+    missing = sum(map(len, fixer.missingAtoms.values()))
+    if missing:
+        notes.append(f"{missing} missing heavy atoms added")
+    fixer.addMissingAtoms()
+    fixer.addMissingHydrogens(pH)
+    if fixer.topology.getNumAtoms() == 0:
+        raise ConfigError(f"protein: found neither protein nor nucleic acid in '{path}'")
+    positions = np.array(fixer.positions.value_in_unit(unit.nanometer))
+    return fixer.topology, positions, tuple(notes)
+
+
+def _check_box(topology: app.Topology) -> None:
+    edge = min(topology.getUnitCellDimensions().value_in_unit(unit.nanometer))
+    if edge < 2 * CUTOFF:
+        raise ConfigError(
+            f"padding_angstrom: wanted a box of at least {2 * CUTOFF / ANGSTROM_TO_NM:g} angstrom, "
+            f"twice the cutoff, found {edge / ANGSTROM_TO_NM:.1f}; give more"
+        )
+
+
+def _check_overlap(topology: app.Topology, positions: NDArray[np.float64], ligand: Ligand) -> None:
+    heavy = [a for a in topology.atoms() if a.element is not None and a.element.symbol != "H"]
+    around = positions[[a.index for a in heavy]] / ANGSTROM_TO_NM
+    for k, (symbol, position) in enumerate(zip(ligand.symbols, ligand.positions, strict=True)):
+        distances = np.linalg.norm(around - position, axis=1)
+        nearest = int(distances.argmin())
+        if symbol != "H" and distances[nearest] < _OVERLAP:
+            atom = heavy[nearest]
+            raise SystemSetupError(
+                f"ligand: its atom {k} ({symbol}) is {distances[nearest]:.2f} angstrom from "
+                f"{atom.name} of {atom.residue.name} {atom.residue.id}; wanted a ligand beside "
+                f"the protein, with positions in the same frame, and not bonded to it"
+            )
+
+
+def _force_field(ligand: Ligand, options: Options) -> app.ForceField:
+    files = list(options.force_field)
+    if options.ligand_force_field == "xml":
+        files.append(str(options.ligand_xml))
+    try:
+        field = app.ForceField(*files)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"force_field: {error}") from error
+    if options.ligand_force_field != "xml":
+        field.registerTemplateGenerator(_generator(ligand, options.ligand_force_field))
+    return field
+
+
+def _generator(ligand: Ligand, kind: str) -> Callable[..., bool]:
+    """Return what makes the ligand's template: of openmmforcefields, with OpenFF's toolkit."""
+    needed: Sequence[str] = ("openmmforcefields", "openff.toolkit")
+    for module in needed:
+        try:
+            found = util.find_spec(module)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            raise MissingDependencyError(
+                f"ligand_force_field = {kind} needs {' and '.join(needed)}, found no {module}: "
+                "conda install -c conda-forge openmmforcefields (which brings AmberTools for "
+                "charges). PyPI has no openff-toolkit. Or give ligand_xml, or a System or Amber's "
+                "prmtop made elsewhere to a recipe"
+            )
+    from openff.toolkit import Molecule
+    from openmmforcefields.generators import GAFFTemplateGenerator, SMIRNOFFTemplateGenerator
+
+    molecule = Molecule.from_file(ligand.source, allow_undefined_stereo=True)
+    made = GAFFTemplateGenerator if kind == "gaff" else SMIRNOFFTemplateGenerator
+    return made(molecules=[molecule]).generator
+
+
+_TEMPLATE = """\
+# Made by innff prepare. Give the model of the ligand, then: innff run recipe.toml
+
+title = "{name} in its complex"
+structure = "{structure}"
+mm_system = "{system}"
+ligand = "{name}"
+model = "your-ligand.innff"
+
+outer_step_fs = 4.0
+inner_step_fs = 1.0
+hydrogen_mass_amu = 3.0
+temperature_K = 300.0
+pressure_bar = 1.0
+friction_per_ps = 1.0
+equilibration_ps = 20.0
+equilibration_friction_per_ps = 10.0
+length_ps = 100.0
+report_every_fs = 200.0
+"""
