@@ -2,7 +2,7 @@
 # p-xylene, the ligand of T4 lysozyme L99A, at a DFT level with dispersion: 300 labels.
 # Stop it at any time; the same command goes on. Arguments go to the second step, such as --workers 8.
 set -e
-level="wB97X-D3BJ/def2-SVP"
+level="PBE0-D3BJ/def2-SVP"
 cheap=runs/p-xylene-gfn2
 
 innff bespoke "Cc1ccc(C)cc1" --name p-xylene-gfn2 --level GFN2-xTB --out "$cheap" --resume
