@@ -11,6 +11,7 @@ else of this package imports it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -238,11 +239,15 @@ class INNFFPotentialImpl(MLPotentialImpl):
             If the atoms can't be simulated.
         """
         from openmm_innff.mixed import create_mixed_system
+        from openmm_innff.mixed.subset import rigid_without_term, select
 
         options = _options(args)
         arguments = options.for_forces()
         if interpolate:
             arguments["backend"] = "python"
+            problem = rigid_without_term(system, select(topology, system, atoms))
+            if problem:  # and whether constraints will be removed is not told here
+                warnings.warn(problem, stacklevel=3)
         return create_mixed_system(
             self.model.potential,
             topology,

@@ -19,7 +19,7 @@ from openmm_innff.mixed.grouping import QUICK, group_forces
 from openmm_innff.mixed.interpolation import interpolation
 from openmm_innff.mixed.masses import repartition
 from openmm_innff.mixed.nonbonded import exclude, internal_forces
-from openmm_innff.mixed.subset import Subset, check_elements, select
+from openmm_innff.mixed.subset import Subset, check_elements, rigid_without_term, select
 from openmm_innff.potential import Potential
 from openmm_innff.system import check_box
 
@@ -66,7 +66,8 @@ def create_mixed_system(
         the name of their residue, such as "TMP" or "TMP:163".
     interpolate
         Whether the Context shall have a parameter ``lambda_interpolate``: at 0 the energy is
-        that of ``system``, at 1 (the default) that of the mixed System.
+        that of ``system``, at 1 (the default) that of the mixed System. Constraints within the
+        atoms need bonded terms beside them, as with ``flexibleConstraints=True``.
     remove_constraints
         Whether constraints within the chosen atoms are removed. Those elsewhere are kept.
     group_mm
@@ -105,6 +106,8 @@ def create_mixed_system(
     """
     subset = select(topology, system, atoms)
     check_elements(subset, potential.elements)
+    if interpolate and remove_constraints and (problem := rigid_without_term(system, subset)):
+        raise SystemSetupError(problem)
     if periodic is None:
         periodic = system.usesPeriodicBoundaryConditions()
     learned = learned_forces(

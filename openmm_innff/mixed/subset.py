@@ -175,8 +175,8 @@ def _refuse_links(topology: app.Topology, system: openmm.System, chosen: set[int
             )
 
 
-def _system_bonds(system: openmm.System) -> set[tuple[int, int]]:
-    """Return pairs with a harmonic bond or a constraint."""
+def _system_bonds(system: openmm.System, constraints: bool = True) -> set[tuple[int, int]]:
+    """Return pairs with a harmonic bond or, if wanted, a constraint."""
     pairs = set()
     for force in system.getForces():
         if isinstance(force, openmm.HarmonicBondForce):
@@ -184,7 +184,7 @@ def _system_bonds(system: openmm.System) -> set[tuple[int, int]]:
                 first, second, _, constant = force.getBondParameters(i)
                 if constant._value != 0:
                     pairs.add((first, second))
-    for i in range(system.getNumConstraints()):
+    for i in range(system.getNumConstraints() if constraints else 0):
         first, second, _ = system.getConstraintParameters(i)
         pairs.add((first, second))
     return pairs
@@ -207,3 +207,41 @@ def _bonds(
             and not (atoms[a].element is element.hydrogen and atoms[b].element is element.hydrogen)
         }
     return sorted({(min(place[a], place[b]), max(place[a], place[b])) for a, b in inside})
+
+
+def rigid_without_term(system: openmm.System, subset: Subset) -> str | None:
+    """Find a constraint within the chosen atoms for which the force field has no bonded term.
+
+    Where such a constraint is removed, nothing holds these atoms at the force field's end of an
+    interpolation.
+
+    Parameters
+    ----------
+    system
+        The force field's.
+    subset
+        The chosen atoms.
+
+    Returns
+    -------
+    str or None
+        What to do about it; None if there is no such constraint.
+    """
+    held = {frozenset(pair) for pair in _system_bonds(system, constraints=False)}
+    for force in system.getForces():
+        if isinstance(force, openmm.HarmonicAngleForce):
+            for i in range(force.getNumAngles()):
+                first, _, last = force.getAngleParameters(i)[:3]
+                held.add(frozenset((first, last)))
+    everything = list(subset.topology.atoms())
+    for i in range(system.getNumConstraints()):
+        first, second, _ = system.getConstraintParameters(i)
+        inside = first in subset.members and second in subset.members
+        if inside and frozenset((first, second)) not in held:
+            return (
+                f"interpolate: {describe(everything[first])} and {describe(everything[second])} "
+                "are constrained and have no bonded term in the force field, so that nothing would "
+                "hold them at lambda 0; make the force field's System with "
+                "flexibleConstraints=True, or keep the constraints"
+            )
+    return None

@@ -138,7 +138,10 @@ def prepare(protein: str | os.PathLike[str] | None, ligand: Ligand, options: Opt
             )
             _check_box(modeller.topology)
             method = {"nonbondedMethod": app.PME, "nonbondedCutoff": CUTOFF * unit.nanometer}
-        system = field.createSystem(modeller.topology, constraints=app.HBonds, **method)
+        # Terms beside the constraints: an interpolation within the ligand needs them.
+        system = field.createSystem(
+            modeller.topology, constraints=app.HBonds, flexibleConstraints=True, **method
+        )
     except ValueError as error:
         raise ConfigError(f"force_field: {error}") from error
     atoms = [a.index for a in modeller.topology.atoms() if a.residue.name == ligand.name]

@@ -215,7 +215,11 @@ def _amber(config: RunConfig) -> Complex:
     inpcrd = app.AmberInpcrdFile(str(config.inpcrd))
     box = inpcrd.boxVectors
     prmtop = app.AmberPrmtopFile(str(config.prmtop), periodicBoxVectors=box)
-    options: dict[str, Any] = {"constraints": app.HBonds, "nonbondedMethod": app.NoCutoff}
+    options: dict[str, Any] = {
+        "constraints": app.HBonds,
+        "flexibleConstraints": True,  # terms for interpolation, which removes constraints
+        "nonbondedMethod": app.NoCutoff,
+    }
     if box is not None:
         options |= {"nonbondedMethod": app.PME, "nonbondedCutoff": CUTOFF}
         if config.implicit_solvent is not None:

@@ -9,6 +9,7 @@ Needs pip install "openmm-innff[freeenergy,openmmtools]".
 """
 
 import argparse
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ MODEL = Path(__file__).parents[1] / "t4-lysozyme-pxylene" / "p-xylene-gfn2.innff
 
 def p_xylene(solvent: str) -> RunConfig:
     """Amber's files of the ligand alone, which openmmtools has beside those of its complex."""
-    import openmmtools
-
-    folder = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
+    package = util.find_spec("openmmtools")
+    if package is None or package.origin is None:
+        raise SystemExit("--p-xylene needs openmmtools")
+    folder = Path(package.origin).parent / "data" / "T4-lysozyme-L99A-implicit"
     return RunConfig(
         title="p-xylene",
         prmtop=str(folder / "ligand.prmtop"),

@@ -13,6 +13,7 @@ from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
 
 PEPTIDE = Path(__file__).parent / "alanine.pdb"
 N_PEPTIDE = 22
+DEFAULTS = {"constraints": app.HBonds, "flexibleConstraints": True}
 EDGE = 2.0
 """Of the box of water, nm."""
 
@@ -55,7 +56,7 @@ def solvated(alone: tuple[app.Topology, np.ndarray]) -> tuple[app.Topology, np.n
 def force_field(topology: app.Topology, further: bool = False, **options: object) -> openmm.System:
     """Amber's; with ``further``, also kinds of forces that other force fields have."""
     field = app.ForceField("amber14-all.xml", "amber14/tip3p.xml")
-    system = field.createSystem(topology, **{"constraints": app.HBonds, **options})
+    system = field.createSystem(topology, **{**DEFAULTS, **options})
     if further:
         system.addForce(_custom_pairs(topology, system))
         system.addForce(_torsion_map())

@@ -124,6 +124,12 @@ def test_what_interpolation_can_not_follow(solvated: Box, potential: Potential) 
             create_mixed_system(potential, topology, system, peptide, interpolate=True)
         create_mixed_system(potential, topology, system, peptide)
 
+    rigid = force_field(topology, flexibleConstraints=False)
+    refused(rigid, r"are constrained and have no bonded term .* flexibleConstraints=True")
+    kept = create_mixed_system(
+        potential, topology, rigid, peptide, interpolate=True, remove_constraints=False
+    )
+    assert kept.getNumConstraints() == rigid.getNumConstraints()
     refused(force_field(topology, nonbondedMethod=app.LJPME, nonbondedCutoff=0.9), "without LJPME")
     charged = force_field(topology, nonbondedMethod=app.PME, nonbondedCutoff=0.9)
     nonbonded = next(f for f in charged.getForces() if isinstance(f, openmm.NonbondedForce))

@@ -184,7 +184,13 @@ def test_host_and_guest_of_openmmtools(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="wanted a class of openmmtools"):
         load_complex(dataclasses.replace(vacuum, testsystem="Nobody"))
     with pytest.raises(ConfigError, match="testsystem_options: "):
-        load_complex(dataclasses.replace(vacuum, testsystem_options={"nonsense": 1}))
+        load_complex(
+            dataclasses.replace(
+                vacuum,
+                testsystem="LysozymeImplicit",
+                testsystem_options={"implicitSolvent": "nonsense"},
+            )
+        )
 
 
 def test_amber_files() -> None:
