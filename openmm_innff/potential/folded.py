@@ -29,9 +29,9 @@ def compiled_counterpart(component: EnvironmentComponent) -> CompiledAtoms:
 
 def shape_of(component: EnvironmentComponent) -> Shape:
     """Return the sizes of a component."""
-    config = component.config
     if isinstance(component, Equivariant):
         return _tensor_shape(component)
+    config = component.config
     return Shape(
         species=component.readout.species,
         l_max=config.l_max,
