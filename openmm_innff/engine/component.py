@@ -61,6 +61,8 @@ class CompiledAtoms:
     """
 
     prefix = ""
+    degrees = range(0)
+    """Values of ``l_max`` that the kind has."""
 
     def __init__(self, shape: Shape, core: CoreTables | None, dtype: torch.dtype) -> None:
         if dtype not in (torch.float32, torch.float64):
@@ -69,6 +71,8 @@ class CompiledAtoms:
         self.cutoff = shape.cutoff
         self.dtype = dtype
         tables = [None] * 3 if core is None else [t.detach().double().contiguous() for t in core]
+        if shape.l_max not in self.degrees:
+            raise ValueError(f"shape: the compiled engine can't do {shape}")
         size = dtype.itemsize
         self._library = needed()
         self.handle = self._library.create(
@@ -124,6 +128,8 @@ class CompiledAtoms:
 
 class CompiledComponent(CompiledAtoms):
     """A component of one layer or two inside the compiled library."""
+
+    degrees = range(3)
 
     def set_parameters(self, parameters: FoldedParameters) -> None:
         """Take (a copy of) parameters."""

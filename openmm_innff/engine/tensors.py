@@ -49,6 +49,8 @@ def coupling_table(right: int) -> Tensor:
 class CompiledTensors(CompiledAtoms):
     """An equivariant component inside the compiled library; its shape has ``l_max`` 3."""
 
+    degrees = range(L_DENSITY, L_DENSITY + 1)
+
     def set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) `FoldedParameters`, `FoldedTensors` and those of the second readout."""
         first, middle, last = split_parameters(parameters)

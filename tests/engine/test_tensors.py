@@ -8,7 +8,7 @@ from openmm_innff.neighbors import PairList, find_pairs
 from openmm_innff.nn.coupling import Coupling
 from openmm_innff.potential import ComponentConfig, EquivariantConfig, Potential, PotentialConfig
 from openmm_innff.potential.committee import Committee
-from openmm_innff.potential.folded import compiled_counterpart, fold_all
+from openmm_innff.potential.folded import compiled_counterpart, fold_all, shape_of
 from openmm_innff.potential.last_layer import count, last_layers
 from openmm_innff.potential.trainable import component_forces
 
@@ -158,6 +158,8 @@ def test_parameters_of_another_size_are_refused():
     wrong = fold_all(potential_of(2, 5, 4).slow)
     with pytest.raises(ValueError, match=r"nodal_values: wanted torch.float64 of shape \(2, 4, 14"):
         compiled_counterpart(component).set_all(wrong)
+    with pytest.raises(ValueError, match="shape: the compiled engine can't do"):
+        CompiledTensors(shape_of(component)._replace(l_max=2), None, torch.float64)
 
 
 @pytest.mark.parametrize("right", [2, 3])
