@@ -92,9 +92,9 @@ def plot(results: dict[str, Any], path: Path) -> None:
             axes.annotate(
                 "MACE, published; cost of OFF23-small",
                 (ms["mace-small"], error),
-                xytext=(0, 6),
+                xytext=(8, 8),
                 textcoords="offset points",
-                ha="center",
+                ha="right",
                 fontsize=6,
             )
     axes.set(

@@ -14,7 +14,7 @@ from openmm_innff.neighbors import find_pairs
 from openmm_innff.potential import ComponentConfig, Potential, PotentialConfig
 from openmm_innff.potential.committee import Committee
 from openmm_innff.potential.last_layer import count, last_layers
-from openmm_innff.potential.projections import projections, readouts_of
+from openmm_innff.potential.projections import projections
 from openmm_innff.potential.uncertainty import Uncertainty, UncertaintyEvaluator
 from tests.conftest import bonded_potential
 
@@ -42,7 +42,7 @@ def made_up(potential: Potential, draws: Tensor, **changes: object) -> Uncertain
     size = sum(
         readout.functions.numel()
         for component in potential.components("total")
-        for readout in (readouts_of(component) if hasattr(component, "readout") else [])
+        for readout in (component.all_readouts() if hasattr(component, "readout") else [])
     )
     ends = torch.full((size,), torch.inf)
     known = Uncertainty(draws, 1.0, 1.0, -ends, ends, largest=1.0)
