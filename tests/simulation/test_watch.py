@@ -12,7 +12,6 @@ from openmm_innff.model import Model, load_model
 from openmm_innff.modelfile import ModelCard
 from openmm_innff.potential import Potential, PotentialConfig
 from openmm_innff.potential.last_layer import count, last_layers
-from openmm_innff.potential.projections import readouts_of
 from openmm_innff.potential.uncertainty import MEMBERS, Uncertainty
 from openmm_innff.recipe import RunConfig
 from openmm_innff.simulation import run
@@ -26,7 +25,7 @@ def config(tiny_config: PotentialConfig, tmp_path_factory: pytest.TempPathFactor
     generator = torch.Generator().manual_seed(1)
     draws = torch.randn(MEMBERS, count(last_layers(potential)), generator=generator)
     components = (potential.fast, potential.slow)
-    inputs = sum(r.functions.numel() for c in components for r in readouts_of(c))
+    inputs = sum(r.functions.numel() for c in components for r in c.all_readouts())
     ends = torch.ones(inputs)
     known = Uncertainty(draws, 1e-3, 1e-3, -ends, ends, largest=1e3)
     path = tmp_path_factory.mktemp("model") / "random.innff"
