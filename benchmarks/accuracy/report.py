@@ -13,7 +13,7 @@ from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
 
 HEAD = (
-    "| frames | model | DFT frames | test | error | energy, meV | forces, meV/Å | parameters "
+    "| molecule | model | DFT frames | test | error | energy, meV | forces, meV/Å | parameters "
     "| minutes | ms |",
     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |",
 )
