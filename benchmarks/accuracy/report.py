@@ -69,7 +69,8 @@ def _lines(row: Row, result: dict[str, Any], base: dict[str, Any]) -> list[str]:
         numbers = f"{energy:.2f} | {force:.1f} | {result['parameters']} | {minutes:.0f}"
         cells = f"{row.title} | {name} | {row.frames} | {test} | {row.metric} | {numbers} | {cost}"
         found.append(f"| {cells} |")
-        for other, (e, f) in row.published.get(test, {}).items():
+        others = row.published.get(test, {}) if row.base else {}  # once for each molecule
+        for other, (e, f) in others.items():
             cells = f"{row.title} | {other}, published | {row.frames} | {test} | {row.metric}"
             found.append(f"| {cells} | {e} | {f} | | | |")
     return found
