@@ -25,7 +25,7 @@ class _Network(nn.Module):
 class CompiledTraining:
     """Energies, forces and the gradients of a loss by the parameters.
 
-    Compiling takes minutes, and a step is several times quicker afterwards.
+    Compiling takes minutes; a step is quicker afterwards.
 
     Parameters
     ----------
