@@ -20,19 +20,17 @@ def write_splits(folder: Path) -> None:
     _write(folder, "acac", _parts(acac, train=460, validation=40))
     _write(folder, "acac-test", {"300K": _read("dataset_acac/test_MD_300K.xyz.gz")})
     _write(folder, "acac-test", {"600K": read(EXTRA, ":")})
-    for size in (25, 50, 100, 200):
-        _write(folder, f"acac-{size}", _parts(acac, train=size, validation=40))
     _write(folder, "acac-cold", _without_highest_decile(acac))
     aspirin = _read("rmd17_aspirin/train.xyz.gz")
-    for size in (25, 50, 100, 200, 500):
-        parts = _parts(aspirin, train=size, validation=40, test=400)
-        _write(folder, f"aspirin-{size}", parts)
+    _write(folder, "aspirin-50", _parts(aspirin, train=50, validation=40, test=400))
     # Nothing is chosen by the validation frames, so they are the test too.
     large = _parts(aspirin, train=950, validation=50)
     _write(folder, "aspirin-950", {**large, "test": large["valid"]})
     ethanol = _read("dataset_ethanol/train.xyz.gz")
     _write(folder, "ethanol", _parts(ethanol, train=950, validation=50))
     _write(folder, "ethanol", {"test": _read("dataset_ethanol/test_MD.xyz.gz")})
+    for part in ("train", "valid"):
+        _write(folder, "water", {part: _read(f"water_pbe0/water_pbe0_{part}.xyz.gz")})
     bpa = _read("dataset_3BPA/train_300K.xyz.gz")
     _write(folder, "3bpa", _parts(bpa, train=400, validation=20, test=80))
 
@@ -45,8 +43,7 @@ def _read(name: str) -> list[Atoms]:
 def _parts(frames: list[Atoms], **sizes: int) -> dict[str, list[Atoms]]:
     """Return frames in a random order that is always the same; the test frames are the last.
 
-    So those of a small training set are among those of a larger one, and the test frames of all
-    sizes are the same.
+    So those of a small training set are among those of a larger one.
     """
     order = np.random.RandomState(0).permutation(len(frames))
     train, valid = sizes["train"], sizes["validation"]
