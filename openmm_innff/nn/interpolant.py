@@ -1,6 +1,7 @@
 """One-dimensional interpolants with trainable nodal values, and CP sums of their products."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,20 @@ def smooth_nodal_values(
     amplitude = torch.randn(functions, len(modes), generator=generator) / (1 + modes / roughness)
     x = (torch.arange(nodes) - 1) / (nodes - 3)
     return amplitude @ torch.cos(math.pi * modes[:, None] * x[None, :])
+
+
+def bending(curves: Sequence[Tensor]) -> Tensor:
+    """Return the sum of the mean squared second differences of nodal values: a smoothness prior.
+
+    Parameters
+    ----------
+    curves : sequence of Tensor, shape (..., g)
+    """
+    total = torch.zeros(())
+    for values in curves:
+        bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
+        total = total + bend.square().mean()
+    return total
 
 
 class CPInterpolant(nn.Module):

@@ -104,6 +104,27 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"{name}: wanted a value from {low} to {high}, found {value}")
 
 
+RANGES = {
+    "cutoff": (0.5, 20.0),
+    "channels": (1, 1024),
+    "nodes": (5, 100),
+    "radials": (1, 100),
+    "warp": (0.1, 20.0),
+    "projections": (2, 4096),
+    "intervals": (2, 1000),
+}
+"""Of what all components have that see the neighbours of each atom."""
+
+
+def check_sizes(config: object) -> None:
+    """Refuse sizes out of `RANGES`, and an odd number of projections."""
+    for name, (low, high) in RANGES.items():
+        check_range(name, getattr(config, name), low, high)
+    projections = getattr(config, "projections")  # noqa: B009 - of either kind
+    if projections % 2:
+        raise ConfigError(f"projections: wanted an even number, found {projections}")
+
+
 def check_kind(found: str, wanted: str) -> None:
     """Refuse a component of another kind."""
     if found != wanted:

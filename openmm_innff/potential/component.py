@@ -9,6 +9,7 @@ from openmm_innff.engine import reference
 from openmm_innff.engine.density import Grid, nodal_density
 from openmm_innff.neighbors import PairList
 from openmm_innff.nn.density import ChannelMixing
+from openmm_innff.nn.interpolant import bending
 from openmm_innff.nn.invariants import Invariants, invariant_count, invariant_orders
 from openmm_innff.nn.messages import MessageLayer
 from openmm_innff.nn.readout import Readout
@@ -105,14 +106,10 @@ class Component(nn.Module):
     @torch.jit.unused
     def roughness(self) -> Tensor:
         """Return the mean squared second difference of nodal values: a prior for smoothness."""
-        total = torch.zeros(())
         curves: list[Tensor] = [self.mixing.radial, self.readout.nodal_values]
         for layer, readout in self.deeper():
             curves += [layer.radial, readout.nodal_values]
-        for values in curves:
-            bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
-            total = total + bend.square().mean()
-        return total
+        return bending(curves)
 
     @torch.jit.unused
     def all_readouts(self) -> list[Readout]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from openmm_innff.elements import atomic_number
 from openmm_innff.errors import ConfigError
-from openmm_innff.potential.bonded_config import BondedConfig, check_kind, check_range
+from openmm_innff.potential.bonded_config import BondedConfig, check_kind, check_range, check_sizes
 from openmm_innff.potential.equivariant_config import EquivariantConfig
 
 
@@ -56,20 +56,12 @@ class ComponentConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         check_kind(self.kind, "density")
-        check_range("cutoff", self.cutoff, 0.5, 20.0)
-        check_range("channels", self.channels, 1, 1024)
+        check_sizes(self)
         check_range("l_max", self.l_max, 0, 2)
-        check_range("nodes", self.nodes, 5, 100)
-        check_range("radials", self.radials, 1, 100)
-        check_range("warp", self.warp, 0.1, 20.0)
-        check_range("projections", self.projections, 2, 4096)
-        check_range("intervals", self.intervals, 2, 1000)
         check_range("messages", self.messages, 0, 1024)
         check_range("message_cutoff", self.message_cutoff, 0.0, self.cutoff)
         if self.messages and self.l_max < 2:
             raise ConfigError(f"l_max: wanted 2 where there are messages, found {self.l_max}")
-        if self.projections % 2:
-            raise ConfigError(f"projections: wanted an even number, found {self.projections}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from openmm_innff.nn.equivariant import (
     TensorProducts,
 )
 from openmm_innff.nn.harmonics import spherical_harmonics
+from openmm_innff.nn.interpolant import bending
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.equivariant_config import EquivariantConfig
 from openmm_innff.potential.repulsion import CoreRepulsion
@@ -206,11 +207,7 @@ class Equivariant(nn.Module):
         """Return the mean squared second difference of nodal values: a prior for smoothness."""
         curves = [self.radial.radial, self.messages.radial.radial]
         curves += [readout.nodal_values for readout in self.all_readouts()]
-        total = torch.zeros(())
-        for values in curves:
-            bend = values[..., 2:] - 2.0 * values[..., 1:-1] + values[..., :-2]
-            total = total + bend.square().mean()
-        return total
+        return bending(curves)
 
     @torch.jit.unused
     def calibrate(

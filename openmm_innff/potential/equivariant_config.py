@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from openmm_innff.errors import ConfigError
-from openmm_innff.potential.bonded_config import check_kind, check_range
+from openmm_innff.potential.bonded_config import check_kind, check_range, check_sizes
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,5 @@ class EquivariantConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         check_kind(self.kind, "equivariant")
-        check_range("cutoff", self.cutoff, 0.5, 20.0)
-        check_range("channels", self.channels, 1, 1024)
+        check_sizes(self)
         check_range("features", self.features, 1, 1024)
-        check_range("nodes", self.nodes, 5, 100)
-        check_range("radials", self.radials, 1, 100)
-        check_range("warp", self.warp, 0.1, 20.0)
-        check_range("projections", self.projections, 2, 4096)
-        check_range("intervals", self.intervals, 2, 1000)
-        if self.projections % 2:
-            raise ConfigError(f"projections: wanted an even number, found {self.projections}")

@@ -18,6 +18,7 @@ from openmm_innff.nn.messages import PATHS_TO, MessageLayer
 from openmm_innff.nn.readout import Readout
 from openmm_innff.potential.component import Component
 from openmm_innff.potential.equivariant import Equivariant
+from openmm_innff.potential.equivariant_config import EquivariantConfig
 from openmm_innff.potential.kinds import EnvironmentComponent
 
 
@@ -29,38 +30,19 @@ def compiled_counterpart(component: EnvironmentComponent) -> CompiledAtoms:
 
 def shape_of(component: EnvironmentComponent) -> Shape:
     """Return the sizes of a component."""
-    if isinstance(component, Equivariant):
-        return _tensor_shape(component)
     config = component.config
     return Shape(
-        species=component.readout.species,
-        l_max=config.l_max,
+        species=component.n_species,
+        l_max=L_DENSITY if isinstance(config, EquivariantConfig) else config.l_max,
         nodes=config.nodes,
         channels=config.channels,
         projections=config.projections,
         intervals=config.intervals,
-        messages=config.messages,
+        messages=config.features if isinstance(config, EquivariantConfig) else config.messages,
         cutoff=config.cutoff,
         warp=config.warp,
         bound=component.readout.bound,
         message_cutoff=component.message_cutoff,
-    )
-
-
-def _tensor_shape(component: Equivariant) -> Shape:
-    config = component.config
-    return Shape(
-        species=component.n_species,
-        l_max=L_DENSITY,
-        nodes=config.nodes,
-        channels=config.channels,
-        projections=config.projections,
-        intervals=config.intervals,
-        messages=config.features,
-        cutoff=config.cutoff,
-        warp=config.warp,
-        bound=component.readout.bound,
-        message_cutoff=config.cutoff,
     )
 
 
