@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 CONFIGS = HERE / "accuracy"
 WORK = HERE.parent / "runs" / "accuracy"
 RESULTS = CONFIGS / "results.json"
-BASE_FRAMES = {"acac": ("acac-train", 3000), "aspirin": ("aspirin-50-train", 2000)}
+BASE_FRAMES = {"acac": ("acac-train", 7000), "aspirin": ("aspirin-50-train", 8000)}
 """Structures that the dynamics of GFN2-xTB begins with, and frames."""
 BASE_TEMPERATURES = {"acac": ["300", "500", "800"], "aspirin": ["500", "800"]}
 

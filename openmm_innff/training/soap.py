@@ -69,12 +69,12 @@ class Soap(torch.optim.Optimizer):
     ) -> None:
         first, second = group["betas"]
         state["step"] += 1
-        mean = state["mean"].lerp_(gradient, 1.0 - first)
         left, right = state["left_basis"], state["right_basis"]
         turned = left.t() @ gradient @ right
+        mean = state["mean"].lerp_(turned, 1.0 - first)
         square = state["square"].mul_(second).addcmul_(turned, turned, value=1.0 - second)
-        direction = (left.t() @ mean @ right) / square.sqrt().add_(group["eps"])
         rate = group["lr"] * (1.0 - second ** state["step"]) ** 0.5 / (1.0 - first ** state["step"])
+        direction = mean / square.sqrt().add_(group["eps"])
         value.add_(left @ direction @ right.t(), alpha=-rate)
         for side, product in zip(("left", "right"), _products(gradient), strict=True):
             state[side].lerp_(product, 1.0 - group["shampoo_beta"])
@@ -97,6 +97,7 @@ def _products(gradient: Tensor) -> tuple[Tensor, Tensor]:
 
 def _begin(gradient: Tensor, state: dict[str, Any]) -> None:
     state["step"] = 0
+    # Both are those of the turned gradient.
     state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
     for side, product in zip(("left", "right"), _products(gradient), strict=True):
         state[side] = product
@@ -105,9 +106,11 @@ def _begin(gradient: Tensor, state: dict[str, Any]) -> None:
 
 def _turn(state: dict[str, Any]) -> None:
     """Take one step of orthogonal iteration towards the present eigenbases."""
+    mean = state["left_basis"] @ state["mean"] @ state["right_basis"].t()
     for side, axis in (("left", 1), ("right", 2)):
         product, basis = state[side], state[f"{side}_basis"]
         grown = product @ basis
         order = torch.argsort((basis * grown).sum(0), descending=True)
         state["square"] = state["square"].index_select(axis, order)
         state[f"{side}_basis"] = torch.linalg.qr(grown.index_select(1, order))[0]
+    state["mean"] = state["left_basis"].t() @ mean @ state["right_basis"]
