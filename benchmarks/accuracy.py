@@ -30,7 +30,7 @@ from openmm_innff.modelfile import parameter_count
 HERE = Path(__file__).parent
 CONFIGS = HERE / "accuracy"
 WORK = HERE.parent / "runs" / "accuracy"
-RESULTS = CONFIGS / "results.json"
+RESULTS, PEERS = CONFIGS / "results.json", CONFIGS / "peers.json"
 BASE_FRAMES = {
     "acac": ("acac-train", 7000, (300, 500, 800)),
     "aspirin": ("aspirin-50-train", 8000, (500, 800)),
@@ -64,11 +64,12 @@ def main() -> None:
     if not arguments.train:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         for row in ROWS:
-            if model_of(row).exists():
+            if row.model or model_of(row).exists():
                 known = results.get(row.name, {}).get("cost", {})
                 results[row.name] = test(row, known if arguments.no_cost else None)
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        report.write(results, ROWS, HERE.parent / "docs")
+        peers = json.loads(PEERS.read_text()) if PEERS.exists() else {}
+        report.write(results, peers, ROWS, HERE.parent / "docs")
 
 
 def model_of(row: Row) -> Path:
@@ -77,8 +78,8 @@ def model_of(row: Row) -> Path:
 
 def train(row: Row, rows: dict[str, Row]) -> None:
     """Train a row, and before it its base."""
-    if model_of(row).exists():
-        print(f"{row.name} is trained: {model_of(row)}")
+    if row.model or model_of(row).exists():
+        print(f"{row.name} is trained: {row.model or model_of(row)}")
         return
     if row.base:
         train(rows[row.base], rows)
@@ -106,7 +107,7 @@ def _make_base_frames(molecule: str) -> None:
 
 def test(row: Row, known: dict | None) -> dict:
     """Return the errors of a row's model on its tests, and its cost unless it is known."""
-    model = load_model(model_of(row))
+    model = load_model(row.model or model_of(row))
     errors = {name: errors_of(model, WORK / f"{file}.xyz.gz") for name, file in row.tests.items()}
     for name, found in errors.items():
         rmse, mae = found["RMSE"], found["MAE"]
