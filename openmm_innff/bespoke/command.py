@@ -23,6 +23,8 @@ _OPTIONS = {
     "hot": (float, "K", "highest of the dynamics to learn from (600)"),
     "round_steps": (int, "N", "optimiser steps of each round's training (1500)"),
     "final_steps": (int, "N", "optimiser steps of the last training (10000)"),
+    "base_frames": (int, "N", "of GFN2-xTB to learn from before dearer labels (2000; 0: none)"),
+    "base_steps": (int, "N", "optimiser steps of that (10000)"),
     "stability_ps": (float, "PS", "dynamics that test the model, at both temperatures (20)"),
     "seed": (int, "N", "of all random numbers (0)"),
 }
@@ -84,12 +86,13 @@ def configuration(arguments: argparse.Namespace, molecule: Molecule, level: Leve
     molecule : Molecule
     level : Level
     """
-    from openmm_innff.bespoke.config import DEAR_LABELS, BespokeConfig
+    from openmm_innff.bespoke.config import BASE_FRAMES, DEAR_LABELS, BespokeConfig
 
     given = {name: getattr(arguments, name) for name in _OPTIONS}
     chosen = {name: value for name, value in given.items() if value is not None}
     if not level.tight_binding:
-        chosen = {"labels": DEAR_LABELS, "fresh": 40, "scans": 2, **chosen}
+        dear = {"labels": DEAR_LABELS, "fresh": 40, "scans": 2}
+        chosen = {**dear, "base_frames": 0 if arguments.base else BASE_FRAMES, **chosen}
     if arguments.base:
         chosen["base"] = arguments.base
     if arguments.training:
