@@ -33,13 +33,10 @@ _OPTIONS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     from openmm_innff.reference.command import add_level, add_workers
+    from openmm_innff.sampling.command import add_molecule
 
-    parser.add_argument(
-        "molecule", metavar="MOLECULE", help="SDF, MOL2, PDB or XYZ file, or SMILES"
-    )
+    add_molecule(parser)
     add_level(parser)
-    parser.add_argument("--charge", type=int, metavar="E", help="that it must have")
-    parser.add_argument("--spin", type=int, default=0, metavar="N", help="unpaired electrons (0)")
     parser.add_argument("--name", metavar="NAME", help="of the model (that of the file)")
     for name, (kind, metavar, text) in _OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
