@@ -19,20 +19,19 @@ import sys
 from pathlib import Path
 
 from accuracy import cost, report
+from accuracy.errors import errors_of
 from accuracy.rows import ROWS, Row
 from accuracy.splits import write_splits
 
 from openmm_innff import load_model
 from openmm_innff.data import read_frames
-from openmm_innff.model import Model
 from openmm_innff.modelfile import parameter_count
-from openmm_innff.training.predict import predict
 
 HERE = Path(__file__).parent
 CONFIGS = HERE / "accuracy"
 WORK = HERE.parent / "runs" / "accuracy"
 RESULTS = CONFIGS / "results.json"
-BASE_FRAMES = {"acac": ("acac-train", 3000), "aspirin": ("aspirin-50-train", 2000)}
+BASE_FRAMES = {"acac": ("acac-train", 7000), "aspirin": ("aspirin-50-train", 8000)}
 """Structures that the dynamics of GFN2-xTB begins with, and frames."""
 BASE_TEMPERATURES = {"acac": ["300", "500", "800"], "aspirin": ["500", "800"]}
 
@@ -120,22 +119,6 @@ def test(row: Row, known: dict | None) -> dict:
         "parameters": parameter_count(model.potential)["total"],
         "minutes": model.card.training["minutes"],
         "cost": known or {},
-    }
-
-
-def errors_of(model: Model, path: Path) -> dict[str, tuple[float, float]]:
-    """Return errors of energies (meV per molecule) and forces (meV/A) of the whole potential."""
-    frames = read_frames(path)
-    found = predict(model.potential, frames)
-    energy = [1e3 * (e - frame.energy) for e, frame in zip(found.energies, frames, strict=True)]
-    force = [
-        1e3 * float(error)
-        for forces, frame in zip(found.forces, frames, strict=True)
-        for error in (forces - frame.forces).reshape(-1)
-    ]
-    return {
-        "RMSE": (report.rms(energy), report.rms(force)),
-        "MAE": (report.mean_size(energy), report.mean_size(force)),
     }
 
 

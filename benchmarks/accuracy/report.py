@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
@@ -17,16 +16,6 @@ HEAD = (
     "| minutes | ms |",
     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |",
 )
-
-
-def rms(errors: Sequence[float]) -> float:
-    """Return the root mean square."""
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def mean_size(errors: Sequence[float]) -> float:
-    """Return the mean absolute value."""
-    return float(np.mean(np.abs(errors)))
 
 
 def write(results: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:

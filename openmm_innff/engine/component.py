@@ -61,6 +61,7 @@ class CompiledAtoms:
     """
 
     prefix = ""
+    _backward = "backward"
     degrees = range(0)
     """Values of ``l_max`` that the kind has."""
 
@@ -113,6 +114,48 @@ class CompiledAtoms:
         """Take (a copy of) all parameters; see `split_parameters`."""
         raise NotImplementedError
 
+    def backward(
+        self,
+        positions: Tensor,
+        pairs: PairList,
+        species: Tensor,
+        by_energies: Tensor,
+        by_forces: Tensor,
+    ) -> list[Tensor]:
+        """Return the gradients of a loss by the parameters from those by energies and forces.
+
+        Returns
+        -------
+        list of Tensor
+            Of all parameters, see `split_parameters`. Those of constants are not set.
+        """
+        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+        out = [torch.empty(size, dtype=self.dtype) for size in self._all_sizes()]
+        # Named, so that what the pointers point at lives until the call is over.
+        by_energies = by_energies.double().contiguous()
+        by_forces = by_forces.double().contiguous()
+        parts = split_parameters([address(tensor) for tensor in out])
+        self._library.call(
+            self._backward,
+            self.handle,
+            ctypes.byref(system),
+            address(by_energies),
+            address(by_forces),
+            *(None if part is None else ctypes.byref(part) for part in self._gradients(*parts)),
+            threads(),
+        )
+        return out
+
+    def _all_sizes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of all parameters."""
+        raise NotImplementedError
+
+    def _gradients(
+        self, first: Sequence[Any], middle: Sequence[Any], last: Sequence[Any]
+    ) -> tuple[ctypes.Structure | None, ...]:
+        """Return where the gradients go, from their addresses."""
+        raise NotImplementedError
+
     def _check(
         self,
         parameters: FoldedParameters | FoldedLayer | FoldedTensors,
@@ -153,42 +196,16 @@ class CompiledComponent(CompiledAtoms):
         if layer:
             self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
 
-    def backward(
-        self,
-        positions: Tensor,
-        pairs: PairList,
-        species: Tensor,
-        by_energies: Tensor,
-        by_forces: Tensor,
-    ) -> list[Tensor]:
-        """Return the gradients of a loss by the parameters from those by energies and forces.
-
-        Returns
-        -------
-        list of Tensor
-            The fields of `FoldedParameters`; with a second layer those of `FoldedLayer` and of its
-            readout as well. Those of constants are not set.
-        """
-        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+    def _all_sizes(self) -> list[tuple[int, ...]]:
         sizes = self._sizes()
         deeper = [*self._layer_sizes(), (0,), *sizes[1:]] if self.shape.messages else []
-        out = [torch.empty(size, dtype=self.dtype) for size in [*sizes, *deeper]]
-        first, layer, readout = split_parameters([address(tensor) for tensor in out])
-        # Named, so that what the pointers point at lives until the call is over.
-        by_energies = by_energies.double().contiguous()
-        by_forces = by_forces.double().contiguous()
-        self._library.call(
-            "backward",
-            self.handle,
-            ctypes.byref(system),
-            address(by_energies),
-            address(by_forces),
-            ctypes.byref(_gradients(first)),
-            ctypes.byref(CLayer(*layer)) if layer else None,
-            ctypes.byref(_gradients(readout)) if layer else None,
-            threads(),
-        )
-        return out
+        return [*sizes, *deeper]
+
+    def _gradients(
+        self, first: Sequence[Any], middle: Sequence[Any], last: Sequence[Any]
+    ) -> tuple[ctypes.Structure | None, ...]:
+        deeper = (CLayer(*middle), readout_gradients(last)) if middle else (None, None)
+        return readout_gradients(first), *deeper
 
     def _sizes(self) -> list[tuple[int, ...]]:
         s = self.shape
@@ -224,7 +241,7 @@ def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
     return all_fields[:first], all_fields[first:second], all_fields[second:]
 
 
-def _gradients(fields: Sequence[int | None]) -> CParameters:
+def readout_gradients(fields: Sequence[int | None]) -> CParameters:
     """Return where gradients go; the mean is a constant."""
     return CParameters(fields[0], None, *fields[2:])
 
@@ -235,7 +252,7 @@ class _Trained(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        component: CompiledComponent,
+        component: CompiledAtoms,
         positions: Tensor,
         pairs: PairList,
         species: Tensor,
@@ -260,7 +277,7 @@ class _Trained(torch.autograd.Function):
 
 
 def energies_and_forces(
-    component: CompiledComponent,
+    component: CompiledAtoms,
     positions: Tensor,
     pairs: PairList,
     species: Tensor,
