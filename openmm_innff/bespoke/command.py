@@ -32,7 +32,8 @@ _OPTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    from openmm_innff.reference.command import add_level, add_workers
+    from openmm_innff.cluster import add_workers
+    from openmm_innff.reference.command import add_level
     from openmm_innff.sampling.command import add_molecule
 
     add_molecule(parser)
