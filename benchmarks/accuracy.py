@@ -31,9 +31,13 @@ HERE = Path(__file__).parent
 CONFIGS = HERE / "accuracy"
 WORK = HERE.parent / "runs" / "accuracy"
 RESULTS = CONFIGS / "results.json"
-BASE_FRAMES = {"acac": ("acac-train", 7000), "aspirin": ("aspirin-50-train", 8000)}
-"""Structures that the dynamics of GFN2-xTB begins with, and frames."""
-BASE_TEMPERATURES = {"acac": ["300", "500", "800"], "aspirin": ["500", "800"]}
+BASE_FRAMES = {
+    "acac": ("acac-train", 7000, (300, 500, 800)),
+    "aspirin": ("aspirin-50-train", 8000, (500, 800)),
+    "ethanol": ("ethanol-train", 3000, (300, 500, 800)),
+    "3bpa": ("3bpa-train", 4000, (300, 500, 800)),
+}
+"""Structures that the dynamics of GFN2-xTB begins with, number of frames, and temperatures."""
 
 
 def main() -> None:
@@ -93,10 +97,10 @@ def train(row: Row, rows: dict[str, Row]) -> None:
 def _make_base_frames(molecule: str) -> None:
     target = WORK / f"{molecule}-xtb.xyz.gz"
     if not target.exists():
-        start, count = BASE_FRAMES[molecule]
+        start, count, temperatures = BASE_FRAMES[molecule]
         command = [sys.executable, str(HERE / "xtb_frames.py"), str(WORK / f"{start}.xyz.gz")]
         command += [str(target), "--frames", str(count)]
-        command += ["--temperatures", *BASE_TEMPERATURES[molecule]]
+        command += ["--temperatures", *map(str, temperatures)]
         subprocess.run(command, check=True)
 
 

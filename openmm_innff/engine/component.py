@@ -70,6 +70,7 @@ class CompiledAtoms:
             raise ValueError(f"dtype: wanted torch.float32 or torch.float64, found {dtype}")
         self.shape = shape
         self.cutoff = shape.cutoff
+        self.taken = 0  # how often parameters were
         self.dtype = dtype
         tables = [None] * 3 if core is None else [t.detach().double().contiguous() for t in core]
         if shape.l_max not in self.degrees:
@@ -110,8 +111,13 @@ class CompiledAtoms:
         )
         return energies, forces
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def take(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) all parameters; see `split_parameters`."""
+        self._set_all(parameters)
+        self.taken += 1
+
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
+        """Do the work of `take`."""
         raise NotImplementedError
 
     def backward(
@@ -189,7 +195,7 @@ class CompiledComponent(CompiledAtoms):
         structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
         self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) the parameters of all layers, one after the other."""
         first, layer, readout = split_parameters(parameters)
         self.set_parameters(FoldedParameters(*first))
@@ -260,15 +266,16 @@ class _Trained(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.component, ctx.positions, ctx.pairs, ctx.species = component, positions, pairs, species
         ctx.save_for_backward(*parameters)
-        component.set_all(parameters)
+        component.take(parameters)
+        ctx.taken = component.taken
         energies, forces = component.forward(positions, pairs, species)
         return energies.to(component.dtype), forces.to(component.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_energies: Tensor, by_forces: Tensor) -> tuple[Tensor | None, ...]:
-        # Another forward may have come in between, with other parameters.
-        ctx.component.set_all(ctx.saved_tensors)
+        if ctx.component.taken != ctx.taken:  # another forward came in between
+            ctx.component.take(ctx.saved_tensors)
         gradients = ctx.component.backward(
             ctx.positions, ctx.pairs, ctx.species, by_energies, by_forces
         )

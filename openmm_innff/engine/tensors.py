@@ -58,7 +58,7 @@ class CompiledTensors(CompiledAtoms):
     degrees = range(L_DENSITY, L_DENSITY + 1)
     _backward = "backward_tensors"
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) `FoldedParameters`, `FoldedTensors` and those of the second readout."""
         first, middle, last = split_parameters(parameters)
         sizes = split_parameters(self._all_sizes())

@@ -199,7 +199,7 @@ def test_parameters_of_another_size_are_refused():
     component = potential_of(2, 4, 4).slow
     wrong = fold_all(potential_of(2, 5, 4).slow)
     with pytest.raises(ValueError, match=r"nodal_values: wanted torch.float64 of shape \(2, 4, 14"):
-        compiled_counterpart(component).set_all(wrong)
+        compiled_counterpart(component).take(wrong)
     with pytest.raises(ValueError, match="shape: the compiled engine can't do"):
         CompiledTensors(shape_of(component)._replace(l_max=2), None, torch.float64)
 
@@ -213,3 +213,19 @@ def test_tables_of_couplings_are_sparse_and_complete(right):
     again = torch.zeros_like(matrix)
     again[row, left * (right + 1) ** 2 + other] = table[:, 3]
     torch.testing.assert_close(again, matrix, rtol=0, atol=1e-10)
+
+
+def test_gradients_belong_to_the_parameters_of_their_forward():
+    component, given = potential_of(2, 4, 4).slow, sample(2, BOXES["cubic"])
+    parameter = component.radial.radial
+    expected = torch.autograd.grad(
+        component_forces(component, *given, differentiable=True)[1].square().sum(), parameter
+    )
+    _, forces = component_forces(component, *given, differentiable=True)
+    with torch.no_grad():
+        saved = parameter.clone()
+        component_forces(component, *given, differentiable=False)
+        parameter.mul_(0.5)
+        component_forces(component, *given, differentiable=False)
+        parameter.copy_(saved)
+    assert torch.allclose(torch.autograd.grad(forces.square().sum(), parameter)[0], expected[0])
