@@ -5,9 +5,9 @@
 
     E = E[MP2/cc-pVTZ] + E[CCSD(T)/cc-pVDZ] - E[MP2/cc-pVDZ]
 
-(what is before ``//`` corrects the method after it, in the small basis). ``CP`` after a basis takes
-the superposition error of dimers off: ``CCSD(T)/cc-pVDZ CP // MP2/aug-cc-pVDZ`` in the correction
-alone, where the small basis makes it large.
+(what is before ``//`` corrects the method after it, in the small basis). ``CP`` at the end takes the
+superposition error of dimers off; after the first basis, as in ``CCSD(T)/cc-pVDZ CP // MP2/cc-pVTZ``,
+it does so in the correction alone, where the small basis makes it large.
 """
 
 import dataclasses
@@ -145,7 +145,8 @@ def parse_level(text: str, **options: bool | int) -> Level:
     levels = [_single(part.strip(), options) for part in texts]
     if len(levels) == 1:
         return levels[0]
-    return dataclasses.replace(levels[0], base=levels[1])
+    both = levels[0].counterpoise or levels[1].counterpoise
+    return dataclasses.replace(levels[0], base=levels[1], counterpoise=both)
 
 
 def _single(text: str, options: dict[str, bool | int]) -> Level:
