@@ -7,7 +7,8 @@
 
 (what is before ``//`` corrects the method after it, in the small basis). ``CP`` at the end takes
 the superposition error of dimers off; after the first basis, as in
-``CCSD(T)/6-31G* CP // MP2/cc-pVTZ``, it does so in the correction alone, where the small basis makes it large.
+``CCSD(T)/6-31G* CP // MP2/cc-pVTZ``, it does so in the correction alone, where the small basis
+makes it large.
 """
 
 import dataclasses
