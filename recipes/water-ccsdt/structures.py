@@ -32,8 +32,8 @@ TILT = 25.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/water-ccsdt"))
-    parser.add_argument("--dear", type=int, default=28, help="dimers for the dear level")
-    parser.add_argument("--dimers", type=int, default=120, help="dimers in all")
+    parser.add_argument("--dear", type=int, default=16, help="dimers for the dear level")
+    parser.add_argument("--dimers", type=int, default=56, help="dimers in all")
     parser.add_argument("--molecules", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
