@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io import read
+from ase.io import iread
 from numpy.typing import NDArray
 
 from openmm_innff.bespoke.config import BespokeConfig
@@ -83,7 +83,7 @@ def _drawn(
             config.base_frames // 2, np.random.default_rng([config.seed, 1]),
         )  # fmt: skip
         write_frames(file, cheap_labels(molecule, made))
-    found: list[Atoms] = read(file, ":")
+    found = list(iread(file, ":"))
     view.advance(len(found))
     return found
 
@@ -99,8 +99,7 @@ def _run(
         made = pool.heated(molecule, bottoms, force_field, heats, number, config.seed + 1)
         parts = zip(made.frames, made.energies, made.forces, strict=True)
         write_frames(file, [_atoms(molecule, *part) for part in parts])
-    found: list[Atoms] = read(file, ":") if file.stat().st_size else []
-    return found
+    return list(iread(file, ":")) if file.stat().st_size else []
 
 
 def _atoms(molecule: Molecule, positions: FloatArray, energy: float, forces: FloatArray) -> Atoms:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from openmm_innff.sampling.collect import Wish
-    from openmm_innff.sampling.forcefields import Forces
+    from openmm_innff.sampling.forcefields import FloatArray, Forces
     from openmm_innff.sampling.molecule import Molecule
 
 EXAMPLE = "innff sample ligand.sdf --frames 200 --temperatures 300 600 --out frames.xyz"
@@ -91,8 +91,12 @@ def _force_field(model: str | None, molecule: Molecule) -> Forces:
 
 
 def _collect(
-    molecule: Molecule, force_field: Forces, wish: Wish, known: list, console: Console
-) -> list:
+    molecule: Molecule,
+    force_field: Forces,
+    wish: Wish,
+    known: list[FloatArray],
+    console: Console,
+) -> list[FloatArray]:
     from openmm_innff.sampling.collect import collect
 
     with console.status("") as status:
