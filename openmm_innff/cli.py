@@ -152,6 +152,7 @@ def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
     """Add the commands that calculate reference data."""
     from openmm_innff.bespoke import command as one_molecule
     from openmm_innff.reference import command as labelling
+    from openmm_innff.sampling import command as sampling
 
     label = _command(
         subcommands,
@@ -160,6 +161,13 @@ def _add_labelling(subcommands: argparse._SubParsersAction[_Parser]) -> None:
         labelling.EXAMPLE,
     )
     labelling.add_arguments(label)
+    sample = _command(
+        subcommands,
+        commands.sample,
+        "structures of a molecule that are worth labels",
+        sampling.EXAMPLE,
+    )
+    sampling.add_arguments(sample)
     bespoke = _command(
         subcommands,
         commands.bespoke,

@@ -33,6 +33,13 @@ def label(arguments: argparse.Namespace) -> None:
     command.run(arguments)
 
 
+def sample(arguments: argparse.Namespace) -> None:
+    """Find structures of a molecule."""
+    from openmm_innff.sampling import command
+
+    command.run(arguments)
+
+
 def bespoke(arguments: argparse.Namespace) -> None:
     """Make a potential for one molecule."""
     from openmm_innff.bespoke import command

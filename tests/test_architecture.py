@@ -29,7 +29,7 @@ SHARED_NAMES = {"ase": "ase calculator"}
 LAYERS = (
     ("errors", "units"),
     ("files", "elements", "interrupt", "settings"),
-    ("plotstyle", "statistics"),
+    ("cluster", "plotstyle", "statistics"),
     ("data",),
     ("reference",),
     ("nn",),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmm_innff.cluster import add_workers
 from openmm_innff.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="copy of report.md, figures in images/ beside"
     )
+    add_workers(parser)
     parser.add_argument("--seed", type=int, default=1, help="of all that is random (1)")
 
 
@@ -73,7 +75,10 @@ def run(arguments: argparse.Namespace, frames: Sequence[Labelled]) -> None:
     name = Path(arguments.model).stem if Path(arguments.model).exists() else arguments.model
     out = arguments.out or Path("runs") / f"audit-{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}"
     names = [arguments.model, *arguments.against]
-    run_suite(config, names, out, resume=arguments.resume, markdown=arguments.markdown)
+    run_suite(
+        config, names, out, resume=arguments.resume, markdown=arguments.markdown,
+        workers=arguments.workers, scheduler=arguments.scheduler,
+    )  # fmt: skip
 
 
 def _models_in(folder: Path | None) -> tuple[Path, ...]:

@@ -130,6 +130,10 @@ class Ticker:
         yield
         self._bars.advance(self._total)
 
+    def say(self, text: str) -> None:
+        """Show what is done besides the tests that are counted."""
+        self._bars.update(self._total, description=text)
+
     def tick(self) -> None:
         """Raise KeyboardInterrupt after Ctrl-C."""
         if self._stop():

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,13 @@ from openmm_innff.audit.pages import print_table, write_reports
 from openmm_innff.audit.pages.content import Audited
 from openmm_innff.audit.progress import Ticker
 from openmm_innff.audit.recordings import Recordings
-from openmm_innff.audit.result import Measurement, NotApplicable, Result, Verdict, judge
+from openmm_innff.audit.spread import Part, ahead, parts
 from openmm_innff.audit.store import Store
 from openmm_innff.audit.structure import Structure
 from openmm_innff.audit.structures import default_structures, read_structures
-from openmm_innff.audit.subjects import EvaluationError, Subject, open_subject
+from openmm_innff.audit.subjects import Subject, open_subject
+from openmm_innff.audit.trial import run_check
+from openmm_innff.cluster import check_workers
 from openmm_innff.errors import ConfigError
 from openmm_innff.files import make_folder
 
@@ -61,6 +62,8 @@ def run_suite(
     resume: bool = False,
     markdown: Path | None = None,
     console: Console | None = None,
+    workers: int = 1,
+    scheduler: str = "",
 ) -> list[Audited]:
     """Audit potentials and write ``report.html``, ``report.md`` and ``report.json``.
 
@@ -78,6 +81,10 @@ def run_suite(
         Where to write the Markdown besides, its figures beside it; None: nowhere.
     console
         Where to show progress.
+    workers
+        Processes on this machine.
+    scheduler
+        Address of a Dask scheduler whose workers are to run the tests instead.
 
     Raises
     ------
@@ -87,6 +94,7 @@ def run_suite(
         After Ctrl-C; finished tests are kept.
     """
     console, checks = console or Console(), find_checks(config.tests)
+    check_workers(workers)
     if len(set(names)) < len(names):
         raise ConfigError(f"against: wanted other potentials, found one twice in {list(names)}")
     subjects = [open_subject(name) for name in names]
@@ -96,9 +104,18 @@ def run_suite(
     make_folder(out)
     audited = []
     series = _open_series(config.series)
+    folders = [out / "results" / re.sub(r"[^\w.-]+", "_", name) for name in names]
     with Ticker(console, len(subjects) * len(checks)) as ticker:
-        for name, subject in zip(names, subjects, strict=True):
-            folder = out / "results" / re.sub(r"[^\w.-]+", "_", name)
+        if workers > 1 or scheduler:
+            waiting: list[tuple[Part, Store]] = []
+            for name, subject, folder in zip(names, subjects, folders, strict=True):
+                structures, store = _open(config, subject, folder, resume)
+                missing = [check for check in checks if store.find(check.name) is None]
+                part = Part(name, (), structures, config.effort, config.seed, config.frames)
+                waiting += [(made, store) for made in parts(part, missing)]
+            ahead(waiting, workers, scheduler, ticker)
+            resume = True
+        for subject, folder in zip(subjects, folders, strict=True):
             audited.append(audit_subject(config, subject, checks, folder, ticker, resume, series))
             config, series = replace(config, series=()), ()  # that of the first alone
     write_reports(out, audited, config.effort, config.seed, markdown)
@@ -134,11 +151,7 @@ def audit_subject(
     series
         The models of the configuration's series.
     """
-    if config.structures:
-        structures = read_structures(config.structures, subject)
-    else:
-        structures = default_structures(subject, config.seed)
-    store = Store(folder, _settings(config, subject, structures), resume)
+    structures, store = _open(config, subject, folder, resume)
     recordings, results = Recordings(folder / "runs"), []
     for check in checks:
         with ticker.task(f"{subject.name}: {check.name}"):
@@ -155,41 +168,15 @@ def audit_subject(
     return Audited(subject.name, (*subject.facts(), ("structures", "; ".join(names))), results)
 
 
-def run_check(check: Check, bench: Bench) -> Result:
-    """Run one test and judge what it measured."""
-    began = time.perf_counter()
-    found, reason = None, ""
-    verdict: Verdict = "not applicable"
-    try:
-        found = check.measure(bench)
-    except NotApplicable as obstacle:
-        reason = str(obstacle)
-    except EvaluationError as error:
-        verdict, reason = "unclear", f"the potential gave up: {error}"
-    if found is not None:
-        verdict = judge(found.value, found.error, check.threshold)
-        if verdict == "unclear":
-            wide = (found.error or 0.0) > check.threshold
-            beyond = "wider than the threshold" if wide else "too wide to tell on which side"
-            reason = f"the error bar is {beyond}"
-    kept = found or Measurement(float("nan"))
-    return Result(
-        name=check.name,
-        group=check.group,
-        question=check.question,
-        value=None if found is None else float(kept.value),
-        error=None if kept.error is None else float(kept.error),
-        unit=check.unit,
-        threshold=check.threshold,
-        source=check.source,
-        verdict=verdict,
-        reason=reason,
-        seconds=round(time.perf_counter() - began, 2),
-        head=kept.head,
-        rows=kept.rows,
-        panels=kept.panels,
-        remark=kept.remark,
-    )
+def _open(
+    config: SuiteConfig, subject: Subject, folder: Path, resume: bool
+) -> tuple[tuple[Structure, ...], Store]:
+    """Return the structures of a subject, and where its results are kept."""
+    if config.structures:
+        structures = read_structures(config.structures, subject)
+    else:
+        structures = default_structures(subject, config.seed)
+    return structures, Store(folder, _settings(config, subject, structures), resume)
 
 
 def _open_series(paths: Sequence[Path]) -> tuple[Subject, ...]:

@@ -23,6 +23,8 @@ _OPTIONS = {
     "hot": (float, "K", "highest of the dynamics to learn from (600)"),
     "round_steps": (int, "N", "optimiser steps of each round's training (1500)"),
     "final_steps": (int, "N", "optimiser steps of the last training (10000)"),
+    "base_frames": (int, "N", "of GFN2-xTB to learn from before dearer labels (2000; 0: none)"),
+    "base_steps": (int, "N", "optimiser steps of that (10000)"),
     "stability_ps": (float, "PS", "dynamics that test the model, at both temperatures (20)"),
     "seed": (int, "N", "of all random numbers (0)"),
 }
@@ -30,14 +32,12 @@ _OPTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    from openmm_innff.reference.command import add_level, add_workers
+    from openmm_innff.cluster import add_workers
+    from openmm_innff.reference.command import add_level
+    from openmm_innff.sampling.command import add_molecule
 
-    parser.add_argument(
-        "molecule", metavar="MOLECULE", help="SDF, MOL2, PDB or XYZ file, or SMILES"
-    )
+    add_molecule(parser)
     add_level(parser)
-    parser.add_argument("--charge", type=int, metavar="E", help="that it must have")
-    parser.add_argument("--spin", type=int, default=0, metavar="N", help="unpaired electrons (0)")
     parser.add_argument("--name", metavar="NAME", help="of the model (that of the file)")
     for name, (kind, metavar, text) in _OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
@@ -84,12 +84,13 @@ def configuration(arguments: argparse.Namespace, molecule: Molecule, level: Leve
     molecule : Molecule
     level : Level
     """
-    from openmm_innff.bespoke.config import DEAR_LABELS, BespokeConfig
+    from openmm_innff.bespoke.config import BASE_FRAMES, DEAR_LABELS, BespokeConfig
 
     given = {name: getattr(arguments, name) for name in _OPTIONS}
     chosen = {name: value for name, value in given.items() if value is not None}
     if not level.tight_binding:
-        chosen = {"labels": DEAR_LABELS, "fresh": 40, "scans": 2, **chosen}
+        dear = {"labels": DEAR_LABELS, "fresh": 40, "scans": 2}
+        chosen = {**dear, "base_frames": 0 if arguments.base else BASE_FRAMES, **chosen}
     if arguments.base:
         chosen["base"] = arguments.base
     if arguments.training:

@@ -11,6 +11,9 @@ from openmm_innff.settings import check_fields, read_toml
 from openmm_innff.training.config import TrainingConfig
 
 CHEAP_LABELS, DEAR_LABELS = 1600, 300
+BASE_FRAMES = 2000
+"""Of GFN2-xTB, to learn from before dear labels."""
+LEAST_BASE = 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class BespokeConfig:
     base : str
         Model that the first training goes on from, such as one of a cheaper level of theory: the
         name of a shipped one, or a file; empty: none.
+    base_frames, base_steps : int
+        Otherwise the first training goes on from a model of so many structures with GFN2-xTB, which
+        is made by itself in so many optimiser steps; 0: from random numbers.
     training : str
         TOML file of how it is trained, like the shipped ``bespoke/training.toml``; empty: that.
     """
@@ -65,6 +71,8 @@ class BespokeConfig:
     scans: int = 6
     seed: int = 0
     base: str = ""
+    base_frames: int = 0
+    base_steps: int = 10000
     training: str = ""
 
     def __post_init__(self) -> None:
@@ -73,7 +81,7 @@ class BespokeConfig:
         if not self.name or "/" in self.name:
             raise ConfigError(f"name: wanted one without slashes, found {self.name!r}")
         least = {"labels": 20, "rounds": 1, "fresh": 5, "round_steps": 1, "final_steps": 1,
-                 "distil_steps": 1}  # fmt: skip
+                 "distil_steps": 1, "base_steps": 1}  # fmt: skip
         for key, smallest in least.items():
             if getattr(self, key) < smallest:
                 raise ConfigError(f"{key}: wanted at least {smallest}, found {getattr(self, key)}")
@@ -82,6 +90,12 @@ class BespokeConfig:
                 raise ConfigError(f"{key}: wanted more than 0, found {getattr(self, key)}")
         if self.minutes < 0.0 or self.scans < 0:
             raise ConfigError("minutes, scans: wanted 0 or more")
+        if self.base_frames and self.base:
+            raise ConfigError("base_frames: there is a base already; wanted 0 with --from")
+        if self.base_frames and self.base_frames < LEAST_BASE:
+            raise ConfigError(
+                f"base_frames: wanted 0 or at least {LEAST_BASE}, found {self.base_frames}"
+            )
         if self.hot < self.temperature:
             raise ConfigError(
                 f"hot: wanted at least the temperature of {self.temperature:g} K, "

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from openmm_innff.elements import SYMBOLS
 from openmm_innff.model import Model
 from openmm_innff.sampling import dynamics
+from openmm_innff.sampling.conformers import scan
 from openmm_innff.sampling.forcefields import ModelForces
 from openmm_innff.sampling.molecule import Molecule
 
 FloatArray = NDArray[np.float64]
 SETTLE, CHECKED = 500.0, 20  # fs; frames of a stability run that are labelled
+SCANNED = np.arange(-165.0, 180.0, 30.0)
+"""Dihedral angles: halfway between those that the start set has."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,22 @@ def stability(
     return facts, run.frames
 
 
-def profile(
-    model: Model, molecule: Molecule, labelled: Sequence[Atoms]
-) -> tuple[FloatArray, FloatArray]:
+def scanned(
+    molecule: Molecule, torsion: tuple[int, int, int, int]
+) -> tuple[list[float], list[FloatArray]]:
+    """Return angles in degrees, and structures of shape (N, 3) that have them.
+
+    Parameters
+    ----------
+    molecule : Molecule
+    torsion : tuple of int
+    """
+    found = zip(SCANNED, scan(molecule, torsion, SCANNED), strict=True)
+    pairs = [(float(angle), positions) for angle, positions in found if positions is not None]
+    return [angle for angle, _ in pairs], [positions for _, positions in pairs]
+
+
+def profile(model: Model, molecule: Molecule, labelled: Sequence[Atoms]) -> dict[str, list[float]]:
     """Return energies of the reference and of a model, in eV from the reference's lowest one.
 
     Parameters
@@ -131,4 +147,8 @@ def profile(
     force_field = ModelForces(model, molecule)
     reference = np.array([atoms.get_potential_energy() for atoms in labelled])
     found = np.array([force_field(np.asarray(atoms.positions))[0] for atoms in labelled])
-    return reference - reference.min(), found - reference.min()
+    lowest = reference.min()
+    return {
+        "reference_eV": (reference - lowest).tolist(),
+        "model_eV": (found - lowest).tolist(),
+    }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from openmm_innff.bespoke import judge, prepare
+from openmm_innff.bespoke.base import BASE, base_set, cheap_labels
 from openmm_innff.bespoke.config import BespokeConfig
 from openmm_innff.bespoke.explore import explore
 from openmm_innff.bespoke.folder import LABELS, Folder
@@ -24,13 +25,10 @@ from openmm_innff.reference.check import check
 from openmm_innff.reference.level import Level
 from openmm_innff.reference.molecule import Target
 from openmm_innff.reference.store import LabelStore, write_frames
-from openmm_innff.sampling.conformers import scan
-from openmm_innff.sampling.forcefields import TightBinding
+from openmm_innff.sampling.forcefields import METHOD, TightBinding
 from openmm_innff.sampling.molecule import Molecule
 
 FloatArray = NDArray[np.float64]
-SCANNED = np.arange(-165.0, 180.0, 30.0)
-"""In the report: halfway between the angles that the start set has."""
 LAST_SHARE = 0.8
 """Of the time that is left: for the last training, so that tests fit in."""
 
@@ -107,7 +105,7 @@ class _Run:
         bottoms = prepare.minima(folder, config, view)
         structures = prepare.start_set(folder, config, bottoms, view)
         fresh = self.label(prepare.fresh_set(folder, config, bottoms, view), "fresh structures")
-        model = self.base
+        model = self.cheap_base(bottoms) if config.base_frames else self.base
         number = 0
         while True:
             number += 1
@@ -164,14 +162,34 @@ class _Run:
         self.show(str(number), rounds[number - 1])
         return model, data
 
+    def cheap_base(self, bottoms: Sequence[FloatArray]) -> Model:
+        """Return a model of GFN2-xTB, judged by the fresh structures with labels of that."""
+        folder, facts = self.folder, self.folder.state.facts
+        data = base_set(folder, self.config, bottoms, self.view)
+        model = self.train(BASE, data, (self.config.base_steps, 0), None, Level(METHOD))
+        if BASE not in facts:
+            fresh = cheap_labels(self.molecule, folder.structures("fresh.xyz") or [])
+            found = judge.errors(model, self.molecule, fresh)
+            facts[BASE] = {"labels": len(data), **dataclasses.asdict(found)}
+            facts[BASE]["minutes"] = round(folder.minutes, 2)
+            folder.save()
+        self.show(f"{METHOD} base", facts[BASE])
+        return model
+
     def train(
-        self, name: str, data: list[Atoms], steps: tuple[int, int], base: Model | None
+        self,
+        name: str,
+        data: list[Atoms],
+        steps: tuple[int, int],
+        base: Model | None,
+        level: Level | None = None,
     ) -> Model:
         """Train on labelled structures."""
         file = self.folder.file(name, "train.xyz")
         if not file.is_file():
             write_frames(file, data)
-        config = configure(self.config, self.level, self.molecule, file, len(data), steps)
+        level = level or self.level
+        config = configure(self.config, level, self.molecule, file, len(data), steps)
         return teach(f"{name}/training", config, self.folder, self.view, len(data), base)
 
     def enough(self, number: int) -> bool:
@@ -237,6 +255,7 @@ class _Run:
             return self.config.final_steps
         state = self.folder.state
         taken = len(state.rounds) * self.config.round_steps
+        taken += self.config.base_steps if BASE in state.facts else 0
         each = state.seconds["training"] / taken
         fit = LAST_SHARE * 60.0 * self.time_left() / each - self.config.distil_steps
         return int(np.clip(fit, self.config.round_steps, self.config.final_steps))
@@ -271,19 +290,13 @@ class _Run:
             return
         scans: list[dict[str, Any]] = []
         for torsion in self.molecule.torsions[: self.config.scans]:
-            found = scan(self.molecule, torsion, SCANNED)
-            pairs = [(a, p) for a, p in zip(SCANNED, found, strict=True) if p is not None]
+            angles, structures = judge.scanned(self.molecule, torsion)
             name = "-".join(f"{self.molecule.symbols[i]}{i}" for i in torsion)
-            store = self.label([p for _, p in pairs], f"the scan of {name}")
-            if len(store) != len(pairs):
+            labelled = self.label(structures, f"the scan of {name}")
+            if len(labelled) != len(structures):
                 continue  # a profile with gaps says little
-            reference, found_energies = judge.profile(model, self.molecule, store)
-            scans.append({
-                "torsion": name,
-                "angles": [float(angle) for angle, _ in pairs],
-                "reference_eV": reference.tolist(),
-                "model_eV": found_energies.tolist(),
-            })  # fmt: skip
+            profile = judge.profile(model, self.molecule, labelled)
+            scans.append({"torsion": name, "angles": angles, **profile})
         facts["scans"] = scans
         self.folder.save()
 

@@ -1,7 +1,8 @@
 """Before the first training: conformers, their vibrations, a start set, and fresh structures.
 
 All of it with GFN2-xTB, which is quick and good enough to say where atoms may go; the labels are of
-the level that was asked for.
+the level that was asked for. Functions take the folder, the settings, minima (in angstrom, each of
+shape (N, 3)) and the view; what is there already is read from the folder.
 """
 
 from collections.abc import Sequence
@@ -13,15 +14,11 @@ from openmm_innff.bespoke.config import BespokeConfig
 from openmm_innff.bespoke.folder import Folder
 from openmm_innff.bespoke.view import View
 from openmm_innff.errors import SimulationError
-from openmm_innff.sampling import dynamics, modes
-from openmm_innff.sampling.conformers import conformers, scan
+from openmm_innff.sampling import dynamics, pool
 from openmm_innff.sampling.forcefields import TightBinding
-from openmm_innff.sampling.molecule import Molecule
-from openmm_innff.sampling.selection import farthest, without_doubles
+from openmm_innff.sampling.selection import farthest
 
 FloatArray = NDArray[np.float64]
-MOST_CONFORMERS = 10
-SCANNED = np.arange(-180.0, 180.0, 30.0)
 SCAN_SHARE = 0.25
 """Of the start set at most: structures along dihedral angles."""
 SURPLUS = 3
@@ -31,68 +28,35 @@ FRESH_INTERVAL, FRESH_SETTLE = 50.0, 300.0  # fs
 
 
 def minima(folder: Folder, config: BespokeConfig, view: View) -> list[FloatArray]:
-    """Return the minima of GFN2-xTB that conformers lead to, the given structure's first.
-
-    Parameters
-    ----------
-    folder : Folder
-    config : BespokeConfig
-    view : View
-    """
+    """Return the minima of GFN2-xTB that conformers lead to, see `pool.minima`."""
     kept = folder.structures("conformers.xyz")
     if kept is not None:
         return kept
-    molecule, found, fault = folder.molecule, [], ""
+    molecule = folder.molecule
     with folder.timed("sampling"):
-        guesses = conformers(molecule, MOST_CONFORMERS, config.seed)
-        view.begin("minima of conformers with GFN2-xTB", len(guesses))
-        for number, guess in enumerate(guesses):
-            relaxed = modes.minimize(guess, TightBinding(molecule))
-            fault = molecule.fault(relaxed)
-            if not fault:
-                found.append(relaxed)
-            view.advance(number + 1)
-        if not found:
-            raise SimulationError(
-                f"molecule: with GFN2-xTB every structure of {molecule.smiles!r} goes over into "
-                f"another molecule ({fault}); is it stable alone, with charge "
-                f"{molecule.charge:+d}?"
-            )
-        chosen = [found[i] for i in without_doubles(found)]
-    return folder.keep("conformers.xyz", chosen)
+        view.begin("minima of conformers with GFN2-xTB")
+        found = pool.minima(molecule, TightBinding(molecule), seed=config.seed, tell=view.advance)
+    return folder.keep("conformers.xyz", found)
 
 
 def start_set(
     folder: Folder, config: BespokeConfig, bottoms: Sequence[FloatArray], view: View
 ) -> list[FloatArray]:
-    """Return structures to be labelled first: vibrations of all minima, and dihedral angles.
-
-    Parameters
-    ----------
-    folder : Folder
-    config : BespokeConfig
-    bottoms : sequence of array, shape (N, 3)
-        Minima, in angstrom.
-    view : View
-    """
+    """Return structures to be labelled first: vibrations of all minima, and dihedral angles."""
     kept = folder.structures("round-1/structures.xyz")
     if kept is not None:
         return kept
     molecule = folder.molecule
     random = np.random.default_rng(config.seed)
     with folder.timed("sampling"):
-        turned = _turned(molecule, config)
+        turned = pool.turned(molecule, config.scans)
         share = int(SCAN_SHARE * config.start)
         chosen = [turned[i] for i in farthest(turned, share)]
-        drawn: list[FloatArray] = []
-        view.begin("normal modes of the minima", len(bottoms))
-        each = -(-SURPLUS * config.start // len(bottoms))
-        force_field = TightBinding(molecule)
-        for number, minimum in enumerate(bottoms):
-            second = modes.hessian(minimum, force_field)
-            for temperature in (config.temperature, config.hot):
-                drawn += modes.draw(molecule, minimum, second, temperature, -(-each // 2), random)
-            view.advance(number + 1)
+        view.begin("normal modes of the minima")
+        drawn = pool.vibrations(
+            molecule, bottoms, TightBinding(molecule), (config.temperature, config.hot),
+            SURPLUS * config.start, random, view.advance,
+        )  # fmt: skip
         wanted = config.start - len(chosen)
         # Half at random, as heat has them; half farthest from all others.
         order = random.permutation(len(drawn))
@@ -102,26 +66,10 @@ def start_set(
     return folder.keep("round-1/structures.xyz", chosen)
 
 
-def _turned(molecule: Molecule, config: BespokeConfig) -> list[FloatArray]:
-    found: list[FloatArray] = []
-    for torsion in molecule.torsions[: config.scans]:
-        found += [p for p in scan(molecule, torsion, SCANNED) if p is not None]
-    return [found[i] for i in without_doubles(found)]
-
-
 def fresh_set(
     folder: Folder, config: BespokeConfig, bottoms: Sequence[FloatArray], view: View
 ) -> list[FloatArray]:
-    """Return structures to judge by: of dynamics with GFN2-xTB, never trained on.
-
-    Parameters
-    ----------
-    folder : Folder
-    config : BespokeConfig
-    bottoms : sequence of array, shape (N, 3)
-        Minima, in angstrom.
-    view : View
-    """
+    """Return structures to judge by: of dynamics with GFN2-xTB, never trained on."""
     kept = folder.structures("fresh.xyz")
     if kept is not None:
         return kept

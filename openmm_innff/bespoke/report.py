@@ -103,6 +103,8 @@ def _sections(folder: Folder, level: Level, numbers: dict[str, Any]) -> Iterator
 def _error_rows(folder: Folder) -> Iterator[tuple[str, ...]]:
     facts = folder.state.facts
     found = {"fresh": facts["final"]}
+    if "base" in facts:
+        found["fresh, GFN2-xTB base against GFN2-xTB"] = facts["base"]
     for key, value in facts.items():
         if key.startswith("dynamics_") and "errors" in value:
             found[f"the model's own at {value['temperature_K']:g} K"] = value["errors"]

@@ -5,15 +5,15 @@ machine costs more than the frames that were just being calculated.
 """
 
 import contextlib
-import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from openmm_innff.errors import ConfigError, MissingDependencyError, SimulationError
+from openmm_innff import cluster
+from openmm_innff.errors import SimulationError
 from openmm_innff.interrupt import StopRequest
 from openmm_innff.reference.check import check
 from openmm_innff.reference.compute import compute
@@ -90,8 +90,7 @@ def label_frames(
     KeyboardInterrupt
         After Ctrl-C, when the frame in work here, or the next one to come back, has been stored.
     """
-    if workers < 1:
-        raise ConfigError(f"workers: wanted at least 1, found {workers}")
+    cluster.check_workers(workers)
     check(level, targets)
     known = store.known(level)
     waiting = {target.key(level.key): target for target in targets}
@@ -153,55 +152,14 @@ def _outcomes(
         for target in targets:
             yield attempt(target, level)
         return
-    with _client(workers, scheduler) as client:
+    with cluster.connected(workers, scheduler) as client:
         yield from _distributed(client, targets, level)
-
-
-@contextlib.contextmanager
-def _client(workers: int, scheduler: str) -> Iterator[Any]:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise MissingDependencyError(
-            "workers, scheduler: need the package distributed: pip install 'openmm-innff[dask]'"
-        ) from error
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout=10, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"scheduler: no Dask scheduler answers at {scheduler!r} (such as "
-                f"tcp://host:8786): {error}"
-            ) from error
-        with client:
-            yield client
-        return
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
 
 
 def _distributed(
     client: Any, targets: Iterable[Target], level: Level
 ) -> Generator[Outcome, None, None]:
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
-
-    waiting = {client.submit(attempt, t, level, pure=False): t for t in targets}
-    try:
-        for future in as_completed(waiting, loop=client.loop):
-            try:
-                yield future.result()
-            except KilledWorker as error:
-                # Dask has tried it on several workers, and each died of it.
-                yield Outcome(waiting[future], f"its workers died: {error}", 0.0)
-            future.release()
-    finally:
-        client.cancel(list(waiting))
+    for target, result in cluster.completed(client, attempt, targets, level):
+        if isinstance(result, cluster.WorkersLost):
+            result = Outcome(target, f"its workers died: {result}", 0.0)
+        yield result

@@ -62,6 +62,7 @@ def check_level(level: Level) -> None:
 def _check_functional(level: Level) -> None:
     from pyscf.dft import libxc
 
+    _check_no_other_dispersion(level.functional)
     try:
         code = gaussian.functional_code(level)
         libxc.parse_xc(code)
@@ -77,6 +78,22 @@ def _check_functional(level: Level) -> None:
         )
     if level.dispersed:
         _check_dispersion(level)
+
+
+def _check_no_other_dispersion(functional: str) -> None:
+    """Refuse names of other dispersions, which PySCF would leave out without a word."""
+    from pyscf.scf.dispersion import parse_dft
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = parse_dft(functional.lower())[2]
+    except NotImplementedError:
+        other = functional
+    if other or functional.lower().endswith("-d"):
+        raise ConfigError(
+            f"method: of dispersions there is D3(BJ) alone, as in PBE0-D3BJ; found {functional!r}"
+        )
 
 
 def _check_dispersion(level: Level) -> None:

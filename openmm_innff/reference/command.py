@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openmm_innff.cluster import add_workers
 from openmm_innff.errors import ConfigError, DataError, SimulationError
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ def add_level(parser: argparse.ArgumentParser) -> None:
         "--all-electrons", action="store_true", help="no frozen core in MP2 and CCSD(T)"
     )
     parser.add_argument("--grid", type=int, default=3, metavar="0-9", help="of DFT (3)")
-
-
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add where calculations are made."""
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes on this machine (1)"
-    )
-    parser.add_argument(
-        "--scheduler", default="", metavar="ADDRESS", help="of a running Dask cluster instead"
-    )
 
 
 def level_of(arguments: argparse.Namespace) -> Level:

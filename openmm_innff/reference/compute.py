@@ -40,9 +40,9 @@ def compute(target: Target, level: Level) -> Label:
 
 def _single(target: Target, level: Level) -> Label:
     label = gaussian.calculate(target, level)
-    if not level.counterpoise:
+    molecules = two_molecules(target) if level.counterpoise else []
+    if not molecules:
         return label
-    molecules = two_molecules(target)
     parts = [(1.0, label)]
     for atoms in molecules:
         others = set(range(len(target.numbers))) - set(atoms.tolist())
@@ -64,18 +64,22 @@ def _alone(target: Target, level: Level, atoms: NDArray[np.int64]) -> Label:
 def two_molecules(target: Target) -> list[NDArray[np.int64]]:
     """Return the atoms of each molecule of a neutral dimer of closed shells.
 
+    Nothing is superposed in one molecule: there are none then.
+
     Raises
     ------
     DataError
-        If there are not two molecules, or charge or spin would have to be shared among them.
+        If there are more than two molecules, or charge or spin would have to be shared among them.
     """
+    labels = molecule_of(target)
+    if labels.max() == 0:
+        return []
     if target.charge or target.unpaired:
         raise DataError(
             f"counterpoise: wanted a neutral dimer without unpaired electrons, found charge "
             f"{target.charge} and {target.unpaired} unpaired"
         )
-    labels = molecule_of(target)
-    if labels.max() != 1:
+    if labels.max() > 1:
         raise DataError(f"counterpoise: wanted two molecules, found {labels.max() + 1}")
     return [np.flatnonzero(labels == which) for which in (0, 1)]
 

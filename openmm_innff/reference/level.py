@@ -5,7 +5,10 @@
 
     E = E[MP2/cc-pVTZ] + E[CCSD(T)/cc-pVDZ] - E[MP2/cc-pVDZ]
 
-(what is before ``//`` corrects the method after it, in the small basis).
+(what is before ``//`` corrects the method after it, in the small basis). ``CP`` at the end takes
+the superposition error of dimers off; after the first basis, as in
+``CCSD(T)/6-31G* CP // MP2/cc-pVTZ``, it does so in the correction alone, where the small basis
+makes it large.
 """
 
 import dataclasses
@@ -18,6 +21,7 @@ TIGHT_BINDING = {"gfn2-xtb": "GFN2-xTB", "gfn1-xtb": "GFN1-xTB"}
 CORRELATED = {"mp2": "MP2", "ccsd": "CCSD", "ccsd(t)": "CCSD(T)"}
 HARTREE_FOCK = "HF"
 _DISPERSION = re.compile(r"-?d3\(bj\)$|-?d3bj$", re.IGNORECASE)
+_SUPERPOSITION = re.compile(r"\s+CP$")
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,17 @@ class Level:
         if self.base is None:
             return [(1.0, self)]
         small = dataclasses.replace(self, base=None)
-        subtracted = dataclasses.replace(self.base, basis=self.basis)
+        subtracted = dataclasses.replace(
+            self.base, basis=self.basis, counterpoise=self.counterpoise
+        )
         return [(1.0, self.base), (1.0, small), (-1.0, subtracted)]
 
     def __str__(self) -> str:
         """Write it as it is read, with what differs from the usual."""
         text = f"{self.method}/{self.basis}" if self.basis else self.method
         if self.base is not None:
-            return f"{text} // {self.base}"
+            alone = self.counterpoise and not self.base.counterpoise
+            return f"{text}{' CP' * alone} // {self.base}"
         return text + (" CP" if self.counterpoise else "")
 
     @property
@@ -139,7 +146,8 @@ def parse_level(text: str, **options: bool | int) -> Level:
     levels = [_single(part.strip(), options) for part in texts]
     if len(levels) == 1:
         return levels[0]
-    return dataclasses.replace(levels[0], base=levels[1])
+    both = levels[0].counterpoise or levels[1].counterpoise
+    return dataclasses.replace(levels[0], base=levels[1], counterpoise=both)
 
 
 def _single(text: str, options: dict[str, bool | int]) -> Level:
@@ -147,6 +155,9 @@ def _single(text: str, options: dict[str, bool | int]) -> Level:
     method = method.strip()
     if not method:
         raise ConfigError("level: wanted a method, such as GFN2-xTB or MP2/cc-pVTZ; found none")
+    basis, superposed = _SUPERPOSITION.subn("", basis.strip())
+    if superposed:
+        options = {**options, "counterpoise": True}
     known = {**TIGHT_BINDING, **CORRELATED, "hf": HARTREE_FOCK}
     name = known.get(method.lower(), _DISPERSION.sub("-D3BJ", method))
     return Level(name, basis.strip(), **options)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from openmm_innff.errors import DataError
 from openmm_innff.sampling.molecule import Molecule
-from openmm_innff.sampling.structure import to_rdkit
+from openmm_innff.sampling.structure import silent, to_rdkit
 
 FloatArray = NDArray[np.float64]
 ALIKE = 0.25
@@ -79,15 +79,17 @@ def _relax(made: Any, conformer: int, held: Sequence[tuple[tuple[int, ...], floa
     """Minimise the energy with dihedrals held; return it in eV."""
     from rdkit.Chem import rdForceFieldHelpers as helpers
 
-    properties = helpers.MMFFGetMoleculeProperties(made)
+    with silent():
+        properties = helpers.MMFFGetMoleculeProperties(made)
+        known = properties is not None or helpers.UFFHasAllMoleculeParams(made)
+    if not known:
+        raise DataError("molecule: neither MMFF94 nor UFF has parameters for it")
     if properties is not None:
         field = helpers.MMFFGetMoleculeForceField(made, properties, confId=conformer)
         hold = field.MMFFAddTorsionConstraint
-    elif helpers.UFFHasAllMoleculeParams(made):
+    else:
         field = helpers.UFFGetMoleculeForceField(made, confId=conformer)
         hold = field.UFFAddTorsionConstraint
-    else:
-        raise DataError("molecule: neither MMFF94 nor UFF has parameters for it")
     field.Initialize()
     for torsion, angle in held:
         hold(*torsion, False, angle, angle, STIFFNESS)

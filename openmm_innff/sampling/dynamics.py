@@ -27,6 +27,8 @@ class Trajectory:
         In angstrom.
     temperatures : list of float
         Of the atoms' motion in each frame, in K.
+    energies : list of float
+        In eV.
     forces : list of array, shape (N, 3)
         In eV/angstrom.
     fs : float
@@ -37,6 +39,7 @@ class Trajectory:
 
     frames: list[FloatArray] = field(default_factory=list)
     temperatures: list[float] = field(default_factory=list)
+    energies: list[float] = field(default_factory=list)
     forces: list[FloatArray] = field(default_factory=list)
     fs: float = 0.0
     broken: str = ""
@@ -87,7 +90,7 @@ def run(
     velocities = spread * random.standard_normal(positions.shape)
     kept = np.exp(-FRICTION * step_fs)
     found = Trajectory()
-    forces = force_field(here)[1]
+    energy, forces = force_field(here)
     gaps = [settle_fs] + [interval_fs] * (frames - 1)
     for gap in gaps:
         for _ in range(max(1, round(gap / step_fs))):
@@ -96,7 +99,7 @@ def run(
             noise = spread * random.standard_normal(positions.shape)
             velocities = kept * velocities + np.sqrt(1 - kept**2) * noise
             here = here + 0.5 * step_fs * velocities
-            forces = force_field(here)[1]
+            energy, forces = force_field(here)
             velocities += 0.5 * step_fs * forces / masses
             if not np.abs(forces).max() < WILD_FORCE:
                 found.broken = f"forces above {WILD_FORCE:g} eV/angstrom"
@@ -107,6 +110,7 @@ def run(
             found.broken = fault
             return found
         found.frames.append(here - here.mean(0))
+        found.energies.append(energy)
         found.forces.append(forces.copy())
         kinetic = float(np.sum(masses * velocities**2))
         found.temperatures.append(kinetic / (3 * len(positions) * KB_EV_PER_K))

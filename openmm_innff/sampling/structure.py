@@ -41,11 +41,11 @@ def load_molecule(
     ConfigError
         If the charge is another one than that of the atoms.
     """
-    chem = _chem()
+    _chem()  # is it installed?
     path = Path(source)
     text = str(source)
     is_file = path.suffix.lower() in FILES or path.is_file()
-    with _silent(chem):
+    with silent():
         molecule = _from_file(path, charge) if is_file else _from_smiles(text)
         name = path.stem if is_file else _name_of(text)
         _sanitize(molecule, text)
@@ -65,7 +65,7 @@ def _chem() -> Any:
 
 
 @contextlib.contextmanager
-def _silent(chem: Any) -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Keep RDKit from printing: what it finds becomes an error."""
     from rdkit import rdBase
 

@@ -1,18 +1,23 @@
 """An audit from end to end: kept results, resuming, reports, the command."""
 
+import contextlib
 import json
+import pickle
 import re
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from openmm_innff import cli
+from openmm_innff import cli, cluster
 from openmm_innff.audit.bench import Bench
 from openmm_innff.audit.checks import all_checks, find_checks
 from openmm_innff.audit.checks.registry import Check, check
 from openmm_innff.audit.pages.content import number_text
 from openmm_innff.audit.result import Curve, Measurement, Panel, Result, judge
+from openmm_innff.audit.spread import Part, parts
 from openmm_innff.audit.structures import molecule, water_dimer
 from openmm_innff.audit.subjects import EvaluationError, open_subject
 from openmm_innff.audit.suite import SuiteConfig, run_check, run_suite
@@ -40,6 +45,50 @@ def values(folder: Path) -> list[object]:
 def test_the_same_seed_gives_the_same_report(out: Path, tmp_path: Path) -> None:
     run_suite(CONFIG, NAMES, tmp_path, console=QUIET)
     assert values(tmp_path) == values(out)
+
+
+class Workers:
+    """A client of Dask that sends parts there and back; some kill their workers."""
+
+    loop = None
+
+    def __init__(self, deadly: str) -> None:
+        self.deadly, self.sent = deadly, []
+
+    def submit(self, function, part, pure):
+        self.sent.append(part.tests)
+        future = Future()
+        future.release = lambda: None
+        if self.deadly in part.tests:
+            from distributed.scheduler import KilledWorker
+
+            future.set_exception(KilledWorker("part", SimpleNamespace(address="tcp://a"), 3))
+        else:
+            future.set_result(function(pickle.loads(pickle.dumps(part))))
+        return future
+
+    def cancel(self, futures):
+        pass
+
+
+def test_workers_give_the_same_report(out, tmp_path, monkeypatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    client = Workers(deadly="parts")
+    monkeypatch.setattr(cluster, "connected", lambda *found: contextlib.nullcontext(client))
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: iter(futures))
+    run_suite(CONFIG, NAMES[1:], tmp_path, console=QUIET, scheduler="tcp://a")
+    assert values(tmp_path) == values(out)[len(CONFIG.tests) :]
+    assert sorted(client.sent) == sorted((name,) for name in CONFIG.tests)
+
+
+def test_tests_that_share_runs_are_one_part_and_times_are_measured_here() -> None:
+    made = list(parts(Part("water-pbe0", (), (), "quick", 1), all_checks()))
+    together = [part.tests for part in made if len(part.tests) > 1]
+    assert len(together) == 1
+    assert {"stability", "rdf-experiment", "force-spectra"} < set(together[0])
+    sent = {name for part in made for name in part.tests}
+    here = {check.name for check in all_checks()} - sent
+    assert here == {"learning-curve", *(c.name for c in all_checks() if c.group == "cost")}
 
 
 def test_finished_tests_are_kept(out: Path) -> None:

@@ -19,8 +19,11 @@ from openmm_innff.errors import (
 )
 from openmm_innff.model import load_model
 from openmm_innff.reference import campaign
+from openmm_innff.reference.compute import compute
 from openmm_innff.reference.level import parse_level
+from openmm_innff.reference.molecule import Target
 from openmm_innff.reference.store import LabelStore
+from openmm_innff.sampling import pool
 from openmm_innff.sampling.selection import without_doubles
 from openmm_innff.sampling.structure import load_molecule
 from openmm_innff.training.trainer import Trainer
@@ -218,6 +221,8 @@ def test_settings_are_checked():
         ({"hot": 200.0}, "hot: wanted at least"),
         ({"name": "a/b"}, "name: wanted one without slashes"),
         ({"fresh": 1}, "fresh: wanted at least 5"),
+        ({"base_frames": 3}, "base_frames: wanted 0 or at least 20"),
+        ({"base_frames": 30, "base": "c"}, "base_frames: there is a base already"),
     ):
         with pytest.raises(ConfigError, match=message):
             BespokeConfig(**{"name": "a", "level": "b", **change})
@@ -235,6 +240,55 @@ def test_it_goes_on_from_a_model_of_another_level(config, tmp_path):
         report = json.loads((tmp_path / name / "report.json").read_text())
         results[name] = report["final"]["force_mae"]
     assert results["continued"] < 0.7 * results["scratch"]
+
+
+def test_dear_levels_begin_with_a_base_of_tight_binding(config, tmp_path, monkeypatch):
+    pytest.importorskip("pyscf")
+    level = parse_level("HF/STO-3G")
+    dear = dataclasses.replace(
+        config, level=level.key, labels=20, rounds=1, fresh=5, round_steps=5, final_steps=5,
+        stability_ps=0.51, scans=0, base_frames=60, base_steps=40,
+    )  # fmt: skip
+    train, bases = loop.teach, []
+
+    def teach(name, settings, folder, view, count, base):
+        bases.append((name, count, base and base.card.level_of_theory))
+        return train(name, settings, folder, view, count, base)
+
+    monkeypatch.setattr(loop, "teach", teach)
+    water, quiet = load_molecule("O"), Console(quiet=True)
+    monkeypatch.setattr(
+        "openmm_innff.sampling.pool.heated", counting_interrupt(pool.heated, stop_at=2)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        bespoke(water, level, dear, tmp_path / "run", console=quiet)
+    assert not bases
+    path = bespoke(water, level, dear, tmp_path / "run", console=quiet, resume=True)
+    names = [entry[0].partition("/")[0] for entry in bases]
+    assert names == ["base", "round-1", "final-training-1"]
+    assert bases[0][1:] == (60, None)
+    assert bases[1][2] == "GFN2-xTB"
+    assert load_model(path).card.level_of_theory == level.key
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["base"]["labels"] == 60
+    assert report["base"]["frames"] == 5
+    assert "GFN2-xTB base" in (tmp_path / "run" / "report.html").read_text()
+    base = read(tmp_path / "run" / "base" / "train.xyz", ":")
+    label = compute(Target.of(base[0]), LEVEL)
+    assert base[0].get_potential_energy() == pytest.approx(label.energy, abs=1e-4)
+    assert base[0].get_forces() == pytest.approx(label.forces, abs=1e-3)
+
+
+def counting_interrupt(function, stop_at):
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return counted
 
 
 def test_a_base_model_must_know_the_elements(config, tmp_path):

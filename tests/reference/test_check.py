@@ -35,6 +35,9 @@ def test_what_works_passes(water, text):
     [
         ("PBE9/def2-SVP", "method: wanted one such as"),
         ("wB97M-V/def2-SVP", "VV10 are not supported"),
+        ("PBE0-D4/def2-SVP", "of dispersions there is D3.BJ. alone"),
+        ("PBE0-D3/def2-SVP", "as in PBE0-D3BJ; found 'PBE0-D3'"),
+        ("B97-D/def2-SVP", "as in PBE0-D3BJ; found 'B97-D'"),
         ("MP2-D3BJ/cc-pVDZ", "wanted one such as|is for HF and DFT"),
         ("HF/no-such-basis", "basis: 'no-such-basis' is unknown"),
         ("M06-D3BJ/def2-SVP", "no parameters for the functional"),
@@ -103,9 +106,12 @@ def test_structures_that_repeat(water):
 
 def test_counterpoise_is_for_dimers(water, dimer):
     level = parse_level("MP2/cc-pVDZ", counterpoise=True)
-    check(level, [dimer])
-    with pytest.raises(DataError, match="wanted two molecules, found 1"):
-        check(level, [water])
+    check(level, [dimer, water])  # one molecule has nothing to take off
+    numbers = np.concatenate([dimer.numbers, water.numbers])
+    positions = np.concatenate([dimer.positions, water.positions + np.array([0.0, 9.0, 0.0])])
+    three = dataclasses.replace(dimer, numbers=numbers, positions=positions)
+    with pytest.raises(DataError, match="wanted two molecules, found 3"):
+        check(level, [three])
     with pytest.raises(DataError, match="wanted a neutral dimer"):
         check(level, [dataclasses.replace(dimer, charge=2)])
 

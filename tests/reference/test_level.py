@@ -49,3 +49,17 @@ def test_the_key_tells_settings_apart():
 def test_mistakes_are_named(text, message):
     with pytest.raises(ConfigError, match=message):
         parse_level(text)
+
+
+def test_counterpoise_of_the_correction_alone():
+    level = parse_level("CCSD(T)/6-31G* CP // MP2/aug-cc-pVDZ")
+    assert str(level) == "CCSD(T)/6-31G* CP // MP2/aug-cc-pVDZ"
+    assert [(factor, str(part)) for factor, part in level.parts()] == [
+        (1.0, "MP2/aug-cc-pVDZ"),
+        (1.0, "CCSD(T)/6-31G* CP"),
+        (-1.0, "MP2/6-31G* CP"),
+    ]
+    both = parse_level("CCSD(T)/6-31G* // MP2/aug-cc-pVDZ", counterpoise=True)
+    assert {part.counterpoise for _, part in both.parts()} == {True}
+    assert parse_level(str(both)) == both != level
+    assert parse_level("HF/6-31g CP") == parse_level("HF/6-31g", counterpoise=True)
