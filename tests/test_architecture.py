@@ -53,6 +53,7 @@ LAYERS = (
     ("report",),
     ("trust",),
     ("prepare", "simulation"),
+    ("freeenergy",),
     ("bespoke",),
     ("audit",),
     ("commands",),
@@ -73,6 +74,7 @@ RUNNING = (
         "report",
         "trust",
         "simulation",
+        "freeenergy",
         "audit",
     ),
 )
