@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -14,6 +13,7 @@ from openmm import app, unit
 
 from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
 from openmm_innff.files import atomic_write, make_folder
+from openmm_innff.prepare.field import force_field
 from openmm_innff.prepare.ligand import Ligand, check_ligand
 from openmm_innff.settings import check_fields
 from openmm_innff.units import ANGSTROM_TO_NM
@@ -118,7 +118,7 @@ def prepare(protein: str | os.PathLike[str] | None, ligand: Ligand, options: Opt
     MissingDependencyError
         If PDBFixer, openmmforcefields or OpenFF's toolkit is needed and not installed.
     """
-    field = _force_field(ligand, options)
+    field = force_field(ligand, options.force_field, options.ligand_force_field, options.ligand_xml)
     modeller = app.Modeller(ligand.topology(), ligand.quantity())
     notes: tuple[str, ...] = ()
     if protein is not None:
@@ -252,42 +252,6 @@ def _check_overlap(topology: app.Topology, positions: NDArray[np.float64], ligan
                 f"{atom.name} of {atom.residue.name} {atom.residue.id}; wanted a ligand beside "
                 f"the protein, with positions in the same frame, and not bonded to it"
             )
-
-
-def _force_field(ligand: Ligand, options: Options) -> app.ForceField:
-    files = list(options.force_field)
-    if options.ligand_force_field == "xml":
-        files.append(str(options.ligand_xml))
-    try:
-        field = app.ForceField(*files)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"force_field: {error}") from error
-    if options.ligand_force_field != "xml":
-        field.registerTemplateGenerator(_generator(ligand, options.ligand_force_field))
-    return field
-
-
-def _generator(ligand: Ligand, kind: str) -> Callable[..., bool]:
-    """Return what makes the ligand's template: of openmmforcefields, with OpenFF's toolkit."""
-    needed: Sequence[str] = ("openmmforcefields", "openff.toolkit")
-    for module in needed:
-        try:
-            found = util.find_spec(module)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            raise MissingDependencyError(
-                f"ligand_force_field = {kind} needs {' and '.join(needed)}, found no {module}: "
-                "conda install -c conda-forge openmmforcefields (which brings AmberTools for "
-                "charges). PyPI has no openff-toolkit. Or give ligand_xml, or a System or Amber's "
-                "prmtop made elsewhere to a recipe"
-            )
-    from openff.toolkit import Molecule
-    from openmmforcefields.generators import GAFFTemplateGenerator, SMIRNOFFTemplateGenerator
-
-    molecule = Molecule.from_file(ligand.source, allow_undefined_stereo=True)
-    made = GAFFTemplateGenerator if kind == "gaff" else SMIRNOFFTemplateGenerator
-    return made(molecules=[molecule]).generator
 
 
 _TEMPLATE = """\

@@ -1,5 +1,6 @@
 """Preparing a dipeptide with methanol: repair, water, checks."""
 
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -208,12 +209,19 @@ def test_what_can_not_be_prepared(methanol: Ligand, folder: Path) -> None:
         Options(ligand_force_field="cgenff")
 
 
-def test_openff_says_what_is_missing(methanol: Ligand) -> None:
-    try:
-        import openff.toolkit  # noqa: F401
-    except ImportError:
-        pass
-    else:
-        pytest.skip("OpenFF's toolkit is installed")
-    with pytest.raises(MissingDependencyError, match=r"found no .*: conda install -c"):
-        prepare(None, methanol, Options(ligand_force_field="openff"))
+@pytest.mark.filterwarnings("ignore")  # of other packages
+@pytest.mark.parametrize("kind", ["openff", "gaff"])
+def test_force_fields_of_openmmforcefields(kind: str, methanol: Ligand, tmp_path: Path) -> None:
+    ligand = Ligand(**{**methanol.__dict__, "source": str(tmp_path / "methanol.sdf")})
+    (tmp_path / "methanol.sdf").write_text(SDF)
+    options = Options(ligand_force_field=kind, water=None)
+    if not all(util.find_spec(module) for module in ("openmmforcefields", "parmed")):
+        with pytest.raises(MissingDependencyError, match=r"lacks .*: conda .* or pip install"):
+            prepare(None, ligand, options)
+        pytest.skip("openmmforcefields is not installed")
+    prepared = prepare(None, ligand, options)
+    forces = {type(force).__name__: force for force in prepared.system.getForces()}
+    charges = [forces["NonbondedForce"].getParticleParameters(i)[0]._value for i in range(6)]
+    assert sum(charges) == pytest.approx(0, abs=1e-4)
+    assert min(charges) == charges[1] < -0.5  # the oxygen
+    assert forces["PeriodicTorsionForce"].getNumTorsions() > 0
