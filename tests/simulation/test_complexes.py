@@ -173,9 +173,17 @@ def test_host_and_guest_of_openmmtools(tmp_path: Path) -> None:
     quick = {key: QUICK[key] for key in ("report_every_fs", "checkpoint_every_ps", "threads")}
     vacuum = dataclasses.replace(
         recipe, testsystem="HostGuestVacuum", pressure_bar=None, outer_step_fs=4.0,
-        inner_step_fs=1.0, equilibration_ps=0.1, length_ps=0.2, speed_test_s=0.0, **quick,
+        inner_step_fs=1.0, equilibration_ps=0.1, length_ps=0.2, speed_test_s=0.0,
+        compare_torsions_ps=0.05, **quick,
     )  # fmt: skip
-    run(vacuum, tmp_path, progress=False)
+    report = run(vacuum, tmp_path, progress=False)
+    assert "shared by both distributions" in report.read_text()
+    angles = {
+        name: np.genfromtxt(tmp_path / name, delimiter=",", names=True)
+        for name in ("torsions.csv", "torsions-mm.csv")
+    }
+    assert [len(values) for values in angles.values()] == [50, 12]
+    assert len({values.dtype.names for values in angles.values()}) == 1
     site = np.genfromtxt(tmp_path / "site.csv", delimiter=",", names=True)
     assert len(site) == 50
     assert site["displacement_angstrom"].max() < 1.5
