@@ -268,7 +268,7 @@ def _command(
     example: str,
 ) -> _Parser:
     """Add the subcommand that is named after its function."""
-    parser = subcommands.add_parser(function.__name__, help=summary)
+    parser = subcommands.add_parser(function.__name__.replace("_", "-"), help=summary)
     _describe(parser, function, summary, example)
     return parser
 

@@ -21,6 +21,8 @@ from openmm_innff.units import ANGSTROM_TO_NM
 STRUCTURE, SYSTEM, RECIPE = "complex.pdb", "system.xml", "recipe.toml"
 CUTOFF = 1.0  # nm
 _CAPS = ("ACE", "NME", "NHE")
+_ATOM = ("ATOM", "HETATM")
+_FAR = 1e6  # angstrom
 _OVERLAP = 1.2
 """Atoms of different molecules that are closer overlap, angstrom."""
 
@@ -204,10 +206,11 @@ def repaired(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fixer = PDBFixer(filename=os.fspath(path))
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (OSError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConfigError(f"protein: can't read '{path}': {error}") from error
     fixer.findNonstandardResidues()
-    notes = [f"{r.name} {r.id} becomes {to}" for r, to in fixer.nonstandardResidues]
+    notes = _alternates(path)
+    notes += [f"{r.name} {r.id} becomes {to}" for r, to in fixer.nonstandardResidues]
     fixer.replaceNonstandardResidues()
     # PDBFixer's own way takes caps for strangers.
     known = {*proteinResidues, *dnaResidues, *rnaResidues, *_CAPS}
@@ -227,7 +230,35 @@ def repaired(
     if fixer.topology.getNumAtoms() == 0:
         raise ConfigError(f"protein: found neither protein nor nucleic acid in '{path}'")
     positions = np.array(fixer.positions.value_in_unit(unit.nanometer))
+    _check_itself(fixer.topology, positions)
     return fixer.topology, positions, tuple(notes)
+
+
+def _alternates(path: str | os.PathLike[str]) -> list[str]:
+    """Say how many atoms of a PDB file have alternate locations."""
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    atoms = [line for line in lines if line.startswith(_ATOM) and line[16:17].strip()]
+    count = len({line[12:16] + line[17:27] for line in atoms})
+    return [f"of the alternate locations of {count} atoms the first is taken"] if count else []
+
+
+def _check_itself(topology: app.Topology, positions: NDArray[np.float64]) -> None:
+    """Refuse a protein of which two chains or residues are in the same place."""
+    heavy = [a for a in topology.atoms() if a.element is not None and a.element.symbol != "H"]
+    x = positions[[a.index for a in heavy]] / ANGSTROM_TO_NM
+    residue = np.array([a.residue.index for a in heavy])
+    for k in range(1, len(heavy)):
+        apart = np.linalg.norm(x[:k] - x[k], axis=1) + _FAR * (residue[:k] == residue[k])
+        nearest = int(apart.argmin())
+        if apart[nearest] < _OVERLAP:
+            names = [
+                f"{a.name} of {a.residue.name} {a.residue.id} in chain {a.residue.chain.id}"
+                for a in (heavy[nearest], heavy[k])
+            ]
+            raise SystemSetupError(
+                f"protein: {' and '.join(names)} are {apart[nearest]:.2f} angstrom apart; wanted "
+                "chains and residues that don't overlap: keep one copy of each in the file"
+            )
 
 
 def _check_box(topology: app.Topology) -> None:

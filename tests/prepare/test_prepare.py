@@ -11,6 +11,7 @@ from openmm import app
 from openmm_innff.cli import main
 from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
 from openmm_innff.prepare import Ligand, Options, check_ligand, prepare, read_ligand
+from openmm_innff.prepare.build import repaired
 from openmm_innff.recipe import load_recipe
 
 SDF = """methanol
@@ -182,6 +183,30 @@ def test_complex_in_water(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     ligand = [r for r in pdb.topology.residues() if r.name == "LIG"]
     assert [len(list(r.atoms())) for r in ligand] == [6]
     assert sum(1 for b in pdb.topology.bonds() if b[0].residue is ligand[0]) == 5
+
+
+def test_faults_of_a_protein(tmp_path: Path) -> None:
+    pytest.importorskip("pdbfixer")
+    path = tmp_path / "protein.pdb"
+    atoms = [line for line in PEPTIDE.read_text().splitlines() if line.startswith(("ATOM", "HET"))]
+
+    def moved(line: str, by: float) -> str:
+        return f"{line[:21]}B{line[22:30]}{float(line[30:38]) + by:8.3f}{line[38:]}"
+
+    path.write_text("\n".join([*atoms, "TER", *(moved(line, 0.3) for line in atoms)]))
+    with pytest.raises(SystemSetupError, match=r"protein: .* in chain 1 and .* in chain B are 0"):
+        repaired(path, 7.0)
+    path.write_text("\n".join([*atoms, "TER", *(moved(line, 30.0) for line in atoms)]))
+    topology, _, notes = repaired(path, 7.0)
+    assert (topology.getNumAtoms(), notes) == (44, ())
+    both = [f"{line[:16]}{letter}{line[17:]}" for line in atoms[10:11] for letter in "AB"]
+    path.write_text("\n".join([*atoms[:10], *both, *atoms[11:]]))
+    topology, _, notes = repaired(path, 7.0)
+    assert topology.getNumAtoms() == 22
+    assert notes == ("of the alternate locations of 1 atoms the first is taken",)
+    path.write_text("END\n")
+    with pytest.raises(ConfigError, match="protein: "):
+        repaired(path, 7.0)
 
 
 def test_ligand_alone_without_water(methanol: Ligand, folder: Path) -> None:

@@ -166,6 +166,18 @@ def test_what_can_not_be_set_up(files: dict[str, str], tmp_path: Path) -> None:
     refused(ConfigError, "wanted the XML of a System, found HarmonicBondForce", mm_system=str(path))
 
 
+def test_box_of_structure_and_system(files: dict[str, str], tmp_path: Path) -> None:
+    lines = Path(files["structure"]).read_text().splitlines()
+    path = tmp_path / "start.pdb"
+    path.write_text("\n".join(line for line in lines if not line.startswith("CRYST1")))
+    found = load_complex(config(files, structure=str(path)))
+    edges = found.topology.getUnitCellDimensions().value_in_unit(unit.nanometer)
+    assert edges == pytest.approx([1.2416] * 3)
+    path.write_text("\n".join(line.replace("12.416", "13.416") for line in lines))
+    with pytest.raises(ConfigError, match=r"same box in both, found 13.42 x .* and 12.42 x"):
+        load_complex(config(files, structure=str(path)))
+
+
 def test_host_and_guest_of_openmmtools(tmp_path: Path) -> None:
     pytest.importorskip("openmmtools")
     recipe = load_recipe(RECIPES / "host-guest" / "host-guest.toml")
@@ -246,5 +258,5 @@ def test_sources(text: str, message: str, tmp_path: Path) -> None:
 def test_recipe_of_lysozyme() -> None:
     recipe = load_recipe(RECIPES / "t4-lysozyme-pxylene" / "t4-lysozyme.toml")
     assert (recipe.testsystem, recipe.ligand) == ("LysozymeImplicit", "TMP")
-    assert recipe.testsystem_options == {"implicitSolvent": "OBC2"}
+    assert recipe.testsystem_options["implicitSolvent"] == "OBC2"
     assert set(load_model(recipe.model).potential.elements) == {"C", "H"}
