@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from openmm_innff.errors import ConfigError, SimulationError
@@ -19,7 +20,7 @@ def free_energy(
     out: str | Path,
     *,
     resume: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = partial(print, flush=True),
 ) -> Path:
     """Calculate a free energy, and write a report.
 

@@ -203,9 +203,10 @@ def repaired(
     from pdbfixer.pdbfixer import PDBFixer, dnaResidues, proteinResidues, rnaResidues
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Path(path).open(encoding="utf-8") as file:
             warnings.simplefilter("ignore")
-            fixer = PDBFixer(filename=os.fspath(path))
+            kind = "pdbxfile" if Path(path).suffix in (".cif", ".mmcif", ".pdbx") else "pdbfile"
+            fixer = PDBFixer(**{kind: file})
     except (OSError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConfigError(f"protein: can't read '{path}': {error}") from error
     fixer.findNonstandardResidues()
