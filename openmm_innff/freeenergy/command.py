@@ -20,7 +20,7 @@ def free_energy(
     out: str | Path,
     *,
     resume: bool = False,
-    say: Callable[[str], None] = partial(print, flush=True),
+    say: Callable[[str], None] | None = None,
 ) -> Path:
     """Calculate a free energy, and write a report.
 
@@ -35,7 +35,7 @@ def free_energy(
     resume
         Go on with what is there; the length may differ.
     say
-        Called with a line now and then.
+        Called with a line now and then; None: prints it.
 
     Returns
     -------
@@ -55,6 +55,7 @@ def free_energy(
     from openmm_innff.freeenergy.report import write_result
     from openmm_innff.simulation.machine import prepare_machine
 
+    say = say or partial(print, flush=True)
     folder, first = Path(out), exchange.rank() == 0
     machine = prepare_machine(config.platform, config.precision, config.threads)
     legs = make_legs(config)
