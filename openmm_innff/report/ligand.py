@@ -132,11 +132,10 @@ def torsion_figure(report: LigandReport) -> Figure:
                               color=colour, linewidth=1.2)  # fmt: skip
             axis.set(title=report.torsions[k], xlim=(-180, 180), ylim=(0, None))
             axis.set_xticks([-180, -90, 0, 90, 180])
-        for axis in axes[-1]:
-            axis.set_xlabel("degrees")
+            axis.set_xlabel("degrees" if k + columns >= count else "")
         for axis in axes[:, 0]:
             axis.set_ylabel("share (%)")
-        axes[0, 0].legend(loc="upper right")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure
 
 
