@@ -19,22 +19,25 @@ import sys
 from pathlib import Path
 
 from accuracy import cost, report
+from accuracy.errors import errors_of
 from accuracy.rows import ROWS, Row
 from accuracy.splits import write_splits
 
 from openmm_innff import load_model
 from openmm_innff.data import read_frames
-from openmm_innff.model import Model
 from openmm_innff.modelfile import parameter_count
-from openmm_innff.training.predict import predict
 
 HERE = Path(__file__).parent
 CONFIGS = HERE / "accuracy"
 WORK = HERE.parent / "runs" / "accuracy"
-RESULTS = CONFIGS / "results.json"
-BASE_FRAMES = {"acac": ("acac-train", 3000), "aspirin": ("aspirin-50-train", 2000)}
-"""Structures that the dynamics of GFN2-xTB begins with, and frames."""
-BASE_TEMPERATURES = {"acac": ["300", "500", "800"], "aspirin": ["500", "800"]}
+RESULTS, PEERS = CONFIGS / "results.json", CONFIGS / "peers.json"
+BASE_FRAMES = {
+    "acac": ("acac-train", 7000, (300, 500, 800)),
+    "aspirin": ("aspirin-50-train", 8000, (500, 800)),
+    "ethanol": ("ethanol-train", 3000, (300, 500, 800)),
+    "3bpa": ("3bpa-train", 4000, (300, 500, 800)),
+}
+"""Structures that the dynamics of GFN2-xTB begins with, number of frames, and temperatures."""
 
 
 def main() -> None:
@@ -61,11 +64,12 @@ def main() -> None:
     if not arguments.train:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         for row in ROWS:
-            if model_of(row).exists():
+            if row.model or model_of(row).exists():
                 known = results.get(row.name, {}).get("cost", {})
                 results[row.name] = test(row, known if arguments.no_cost else None)
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        report.write(results, ROWS, HERE.parent / "docs")
+        peers = json.loads(PEERS.read_text()) if PEERS.exists() else {}
+        report.write(results, peers, ROWS, HERE.parent / "docs")
 
 
 def model_of(row: Row) -> Path:
@@ -74,8 +78,8 @@ def model_of(row: Row) -> Path:
 
 def train(row: Row, rows: dict[str, Row]) -> None:
     """Train a row, and before it its base."""
-    if model_of(row).exists():
-        print(f"{row.name} is trained: {model_of(row)}")
+    if row.model or model_of(row).exists():
+        print(f"{row.name} is trained: {row.model or model_of(row)}")
         return
     if row.base:
         train(rows[row.base], rows)
@@ -94,16 +98,16 @@ def train(row: Row, rows: dict[str, Row]) -> None:
 def _make_base_frames(molecule: str) -> None:
     target = WORK / f"{molecule}-xtb.xyz.gz"
     if not target.exists():
-        start, count = BASE_FRAMES[molecule]
+        start, count, temperatures = BASE_FRAMES[molecule]
         command = [sys.executable, str(HERE / "xtb_frames.py"), str(WORK / f"{start}.xyz.gz")]
         command += [str(target), "--frames", str(count)]
-        command += ["--temperatures", *BASE_TEMPERATURES[molecule]]
+        command += ["--temperatures", *map(str, temperatures)]
         subprocess.run(command, check=True)
 
 
 def test(row: Row, known: dict | None) -> dict:
     """Return the errors of a row's model on its tests, and its cost unless it is known."""
-    model = load_model(model_of(row))
+    model = load_model(row.model or model_of(row))
     errors = {name: errors_of(model, WORK / f"{file}.xyz.gz") for name, file in row.tests.items()}
     for name, found in errors.items():
         rmse, mae = found["RMSE"], found["MAE"]
@@ -120,22 +124,6 @@ def test(row: Row, known: dict | None) -> dict:
         "parameters": parameter_count(model.potential)["total"],
         "minutes": model.card.training["minutes"],
         "cost": known or {},
-    }
-
-
-def errors_of(model: Model, path: Path) -> dict[str, tuple[float, float]]:
-    """Return errors of energies (meV per molecule) and forces (meV/A) of the whole potential."""
-    frames = read_frames(path)
-    found = predict(model.potential, frames)
-    energy = [1e3 * (e - frame.energy) for e, frame in zip(found.energies, frames, strict=True)]
-    force = [
-        1e3 * float(error)
-        for forces, frame in zip(found.forces, frames, strict=True)
-        for error in (forces - frame.forces).reshape(-1)
-    ]
-    return {
-        "RMSE": (report.rms(energy), report.rms(force)),
-        "MAE": (report.mean_size(energy), report.mean_size(force)),
     }
 
 

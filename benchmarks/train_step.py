@@ -25,6 +25,7 @@ from openmm_innff.data import Frame
 from openmm_innff.training.batch import collate, make_batch
 from openmm_innff.training.config import SmoothnessConfig
 from openmm_innff.training.losses import batch_loss
+from openmm_innff.training.soap import Soap
 
 OUTPUT = Path(__file__).with_suffix(".md")
 ENGINES = ("torch", "compiled")
@@ -86,10 +87,8 @@ def largest_difference(gradients: dict[str, list[torch.Tensor]]) -> float:
 
 
 def optimiser_ms(potential: Any, gradients: list[torch.Tensor], steps: int) -> float:
-    from pytorch_optimizer import SOAP
-
     parameters = list(potential.parameters())
-    optimiser = SOAP(parameters, lr=1e-9, precondition_frequency=10, max_precondition_dim=400)
+    optimiser = Soap(parameters, lr=1e-9)
     for parameter, value in zip(parameters, gradients, strict=True):
         parameter.grad = value.detach()
     optimiser.step()

@@ -47,8 +47,10 @@ def make_frames(start: Path, out: Path, frames: int, temperatures: list[float], 
         write(kept, found, format="extxyz")
         print(f"{len(found)} of {frames} frames", flush=True)
     write(kept, found[:frames], format="extxyz")
-    with kept.open("rb") as source, gzip.open(out, "wb") as target:
+    unfinished = out.with_suffix(".unfinished")
+    with kept.open("rb") as source, gzip.open(unfinished, "wb") as target:
         shutil.copyfileobj(source, target)
+    unfinished.replace(out)
     kept.unlink()
 
 

@@ -24,14 +24,15 @@ def measure(model: Model, frame: Frame, folder: Path) -> dict[str, Any]:
     """Return milliseconds on one thread of both parts, and of the peer if it is installed."""
     torch.set_num_threads(1)
     found = {part: _milliseconds(model, frame, part) for part in ("fast", "total")}
-    if catalogue.is_installed(catalogue.environment_of(PEER)):
+    if not frame.periodic and catalogue.is_installed(catalogue.environment_of(PEER)):
         found[PEER] = _peer(frame, folder)
     return {"atoms": len(frame), "ms": found}
 
 
 def _milliseconds(model: Model, frame: Frame, part: str) -> float:
-    evaluator = model.potential.evaluator(part, frame.numbers.tolist(), periodic=False)
-    box = torch.zeros(3, 3, dtype=torch.float64)
+    numbers, periodic = frame.numbers.tolist(), frame.periodic
+    evaluator = model.potential.evaluator(part, numbers, periodic=periodic)
+    box = torch.tensor(frame.cell) if periodic else torch.zeros(3, 3, dtype=torch.float64)
     places = [torch.tensor(frame.positions + shift) for shift in (0.0, _noise(frame))]
     seconds, _ = median_seconds(lambda x: evaluator(x, box), places, SECONDS)
     return 1e3 * seconds

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
@@ -19,22 +18,14 @@ HEAD = (
 )
 
 
-def rms(errors: Sequence[float]) -> float:
-    """Return the root mean square."""
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def mean_size(errors: Sequence[float]) -> float:
-    """Return the mean absolute value."""
-    return float(np.mean(np.abs(errors)))
-
-
-def write(results: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:
+def write(results: dict[str, Any], peers: dict[str, Any], rows: Sequence[Row], docs: Path) -> None:
     """Write the table that docs/accuracy.md includes, and the plot of errors against costs."""
     lines = [*HEAD]
     for row in rows:
         if row.name in results:
             lines += _lines(row, results[row.name], results.get(row.base, {}))
+        if row.name in peers:
+            lines += _peer_lines(row, peers[row.name])
     table = "\n".join(lines)
     print(table)
     page = docs / "accuracy.md"
@@ -74,6 +65,15 @@ def _lines(row: Row, result: dict[str, Any], base: dict[str, Any]) -> list[str]:
             cells = f"{row.title} | {other}, published | {row.frames} | {test} | {row.metric}"
             found.append(f"| {cells} | {e} | {f} | | | |")
     return found
+
+
+def _peer_lines(row: Row, peer: dict[str, Any]) -> list[str]:
+    return [
+        f"| {row.title} | MACE, small, trained here for {peer['epochs']} epochs | {row.frames} "
+        f"| {test} | RMSE | {energy:.2f} | {force:.1f} | {peer['parameters']} "
+        f"| {peer['minutes']:.0f} | {peer['ms']:.0f} |"
+        for test, (energy, force) in peer["errors"].items()
+    ]
 
 
 def plot(results: dict[str, Any], path: Path) -> None:

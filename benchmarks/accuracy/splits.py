@@ -23,6 +23,7 @@ def write_splits(folder: Path) -> None:
     _write(folder, "acac-cold", _without_highest_decile(acac))
     aspirin = _read("rmd17_aspirin/train.xyz.gz")
     _write(folder, "aspirin-50", _parts(aspirin, train=50, validation=40, test=400))
+    _write(folder, "aspirin-curve", _parts(aspirin, train=500, validation=40))
     # Nothing is chosen by the validation frames, so they are the test too.
     large = _parts(aspirin, train=950, validation=50)
     _write(folder, "aspirin-950", {**large, "test": large["valid"]})

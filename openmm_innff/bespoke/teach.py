@@ -6,7 +6,6 @@ from pathlib import Path
 from openmm_innff.bespoke.config import BespokeConfig, training_entries, with_epochs
 from openmm_innff.bespoke.folder import Folder
 from openmm_innff.bespoke.view import View
-from openmm_innff.errors import MissingDependencyError
 from openmm_innff.model import Model, load_model
 from openmm_innff.reference.level import Level
 from openmm_innff.sampling.molecule import Molecule
@@ -31,16 +30,8 @@ def check_training(config: BespokeConfig, level: Level, molecule: Molecule) -> N
     ------
     ConfigError
         If the training file is wrong.
-    MissingDependencyError
-        If the optimiser is not installed.
     """
     configure(config, level, molecule, Path("train.xyz"), config.labels, (1, 1))
-    try:
-        import pytorch_optimizer  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            "training needs the package pytorch-optimizer: pip install 'openmm-innff[bespoke]'"
-        ) from error
 
 
 def configure(

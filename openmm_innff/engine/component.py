@@ -61,6 +61,7 @@ class CompiledAtoms:
     """
 
     prefix = ""
+    _backward = "backward"
     degrees = range(0)
     """Values of ``l_max`` that the kind has."""
 
@@ -69,6 +70,7 @@ class CompiledAtoms:
             raise ValueError(f"dtype: wanted torch.float32 or torch.float64, found {dtype}")
         self.shape = shape
         self.cutoff = shape.cutoff
+        self.taken = 0  # how often parameters were
         self.dtype = dtype
         tables = [None] * 3 if core is None else [t.detach().double().contiguous() for t in core]
         if shape.l_max not in self.degrees:
@@ -109,8 +111,55 @@ class CompiledAtoms:
         )
         return energies, forces
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def take(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) all parameters; see `split_parameters`."""
+        self._set_all(parameters)
+        self.taken += 1
+
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
+        """Do the work of `take`."""
+        raise NotImplementedError
+
+    def backward(
+        self,
+        positions: Tensor,
+        pairs: PairList,
+        species: Tensor,
+        by_energies: Tensor,
+        by_forces: Tensor,
+    ) -> list[Tensor]:
+        """Return the gradients of a loss by the parameters from those by energies and forces.
+
+        Returns
+        -------
+        list of Tensor
+            Of all parameters, see `split_parameters`. Those of constants are not set.
+        """
+        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+        out = [torch.empty(size, dtype=self.dtype) for size in self._all_sizes()]
+        # Named, so that what the pointers point at lives until the call is over.
+        by_energies = by_energies.double().contiguous()
+        by_forces = by_forces.double().contiguous()
+        parts = split_parameters([address(tensor) for tensor in out])
+        self._library.call(
+            self._backward,
+            self.handle,
+            ctypes.byref(system),
+            address(by_energies),
+            address(by_forces),
+            *(None if part is None else ctypes.byref(part) for part in self._gradients(*parts)),
+            threads(),
+        )
+        return out
+
+    def _all_sizes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of all parameters."""
+        raise NotImplementedError
+
+    def _gradients(
+        self, first: Sequence[Any], middle: Sequence[Any], last: Sequence[Any]
+    ) -> tuple[ctypes.Structure | None, ...]:
+        """Return where the gradients go, from their addresses."""
         raise NotImplementedError
 
     def _check(
@@ -146,49 +195,23 @@ class CompiledComponent(CompiledAtoms):
         structures = CLayer(*map(address, kept[0])), CParameters(*map(address, kept[1]))
         self._library.call("set_layer", self.handle, *map(ctypes.byref, structures))
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) the parameters of all layers, one after the other."""
         first, layer, readout = split_parameters(parameters)
         self.set_parameters(FoldedParameters(*first))
         if layer:
             self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
 
-    def backward(
-        self,
-        positions: Tensor,
-        pairs: PairList,
-        species: Tensor,
-        by_energies: Tensor,
-        by_forces: Tensor,
-    ) -> list[Tensor]:
-        """Return the gradients of a loss by the parameters from those by energies and forces.
-
-        Returns
-        -------
-        list of Tensor
-            The fields of `FoldedParameters`; with a second layer those of `FoldedLayer` and of its
-            readout as well. Those of constants are not set.
-        """
-        system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
+    def _all_sizes(self) -> list[tuple[int, ...]]:
         sizes = self._sizes()
         deeper = [*self._layer_sizes(), (0,), *sizes[1:]] if self.shape.messages else []
-        out = [torch.empty(size, dtype=self.dtype) for size in [*sizes, *deeper]]
-        first, layer, readout = split_parameters([address(tensor) for tensor in out])
-        # Named, so that what the pointers point at lives until the call is over.
-        by_energies = by_energies.double().contiguous()
-        by_forces = by_forces.double().contiguous()
-        self._library.call(
-            "backward",
-            self.handle,
-            ctypes.byref(system),
-            address(by_energies),
-            address(by_forces),
-            ctypes.byref(_gradients(first)),
-            ctypes.byref(CLayer(*layer)) if layer else None,
-            ctypes.byref(_gradients(readout)) if layer else None,
-            threads(),
-        )
-        return out
+        return [*sizes, *deeper]
+
+    def _gradients(
+        self, first: Sequence[Any], middle: Sequence[Any], last: Sequence[Any]
+    ) -> tuple[ctypes.Structure | None, ...]:
+        deeper = (CLayer(*middle), readout_gradients(last)) if middle else (None, None)
+        return readout_gradients(first), *deeper
 
     def _sizes(self) -> list[tuple[int, ...]]:
         s = self.shape
@@ -224,7 +247,7 @@ def split_parameters(all_fields: Sequence[Any]) -> tuple[Sequence[Any], ...]:
     return all_fields[:first], all_fields[first:second], all_fields[second:]
 
 
-def _gradients(fields: Sequence[int | None]) -> CParameters:
+def readout_gradients(fields: Sequence[int | None]) -> CParameters:
     """Return where gradients go; the mean is a constant."""
     return CParameters(fields[0], None, *fields[2:])
 
@@ -235,7 +258,7 @@ class _Trained(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        component: CompiledComponent,
+        component: CompiledAtoms,
         positions: Tensor,
         pairs: PairList,
         species: Tensor,
@@ -243,15 +266,16 @@ class _Trained(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.component, ctx.positions, ctx.pairs, ctx.species = component, positions, pairs, species
         ctx.save_for_backward(*parameters)
-        component.set_all(parameters)
+        component.take(parameters)
+        ctx.taken = component.taken
         energies, forces = component.forward(positions, pairs, species)
         return energies.to(component.dtype), forces.to(component.dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_energies: Tensor, by_forces: Tensor) -> tuple[Tensor | None, ...]:
-        # Another forward may have come in between, with other parameters.
-        ctx.component.set_all(ctx.saved_tensors)
+        if ctx.component.taken != ctx.taken:  # another forward came in between
+            ctx.component.take(ctx.saved_tensors)
         gradients = ctx.component.backward(
             ctx.positions, ctx.pairs, ctx.species, by_energies, by_forces
         )
@@ -260,7 +284,7 @@ class _Trained(torch.autograd.Function):
 
 
 def energies_and_forces(
-    component: CompiledComponent,
+    component: CompiledAtoms,
     positions: Tensor,
     pairs: PairList,
     species: Tensor,

@@ -194,7 +194,7 @@ def prepare(
             return ""
         kind = CompiledTensors if shape.l_max == L_DENSITY else CompiledComponent
         component = kind(shape, tables, folded.weights.dtype)
-        component.set_all(parameters)
+        component.take(parameters)
         keep(key, Dynamics(component, species.cpu(), periodic, lengths[-1]))
     except (RuntimeError, ValueError, MemoryError) as error:
         return str(error)

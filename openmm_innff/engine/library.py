@@ -149,9 +149,10 @@ def _declared(found: Library) -> Library:
     found.destroy.restype = None
     found.set_parameters.argtypes = [Pointer] * 2
     found.set_layer.argtypes = [Pointer] * 3
-    found.set_tensors.argtypes = [Pointer] * 3
+    found.set_tensors.argtypes = [Pointer] * 4
     found.forward.argtypes = [Pointer] * 4 + [integer]
     found.backward.argtypes = [Pointer] * 7 + [integer]
+    found.backward_tensors.argtypes = [Pointer] * 7 + [integer]
     for prefix in ("", "bonded_"):
         getattr(found, f"{prefix}set_atoms").argtypes = [Pointer] * 2
         getattr(found, f"{prefix}evaluate").argtypes = [Pointer] * 5 + [integer]

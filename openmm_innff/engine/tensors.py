@@ -1,14 +1,20 @@
-"""An equivariant component in one compiled pass: energies and forces."""
+"""An equivariant component in one compiled pass: energies, forces, and gradients for training."""
 
 import ctypes
 from collections.abc import Sequence
 from ctypes import c_int64, c_void_p
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from openmm_innff.engine.component import CompiledAtoms, CParameters, split_parameters
+from openmm_innff.engine.component import (
+    CompiledAtoms,
+    CParameters,
+    readout_gradients,
+    split_parameters,
+)
 from openmm_innff.engine.library import address
 from openmm_innff.engine.parameters import FoldedParameters, FoldedTensors
 from openmm_innff.nn.coupling import coupled_degrees, gaunt_tensor
@@ -50,29 +56,42 @@ class CompiledTensors(CompiledAtoms):
     """An equivariant component inside the compiled library; its shape has ``l_max`` 3."""
 
     degrees = range(L_DENSITY, L_DENSITY + 1)
+    _backward = "backward_tensors"
 
-    def set_all(self, parameters: Sequence[Tensor]) -> None:
+    def _set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) `FoldedParameters`, `FoldedTensors` and those of the second readout."""
         first, middle, last = split_parameters(parameters)
-        readouts = [FoldedParameters(*fields) for fields in (first, last)]
+        sizes = split_parameters(self._all_sizes())
+        self._check(FoldedParameters(*first), sizes[0])
+        self._check(FoldedTensors(*middle), sizes[1])
+        self._check(FoldedParameters(*last), sizes[2])
+        tables = [coupling_table(L_DENSITY), coupling_table(L_FEATURES)]
+        # Named, so that what the pointers point at lives until the call is over.
+        kept = [[p.detach().contiguous() for p in part] for part in (first, middle, last)]
+        structures = (
+            CParameters(*map(address, kept[0])),
+            CTensors(
+                *map(address, kept[1]),
+                (c_void_p * 2)(*map(address, tables)),
+                (c_int64 * 2)(*map(len, tables)),
+            ),
+            CParameters(*map(address, kept[2])),
+        )
+        self._library.call("set_tensors", self.handle, *map(ctypes.byref, structures))
+
+    def _gradients(
+        self, first: Sequence[Any], middle: Sequence[Any], last: Sequence[Any]
+    ) -> tuple[ctypes.Structure | None, ...]:
+        return readout_gradients(first), CTensors(*middle), readout_gradients(last)
+
+    def _all_sizes(self) -> list[tuple[int, ...]]:
         z, k = self.shape.species, self.shape.channels
         nodal = (z, L_DENSITY + 1, z * self.shape.nodes, 3 * k)
-        self._check(readouts[0], self._readout_sizes(nodal, 13 * k))
-        self._check(FoldedTensors(*middle), self._sizes())
-        self._check(readouts[1], self._readout_sizes((0,), 12 * k))
-        tables = [coupling_table(L_DENSITY), coupling_table(L_FEATURES)]
-        # Named, so that what the pointers point at lives until the calls are over.
-        kept = [[p.detach().contiguous() for p in part] for part in (first, middle, last)]
-        structures = [CParameters(*map(address, part)) for part in (kept[0], kept[2])]
-        tensors = CTensors(
-            *map(address, kept[1]),
-            (c_void_p * 2)(*map(address, tables)),
-            (c_int64 * 2)(*map(len, tables)),
-        )
-        self._library.call("set_parameters", self.handle, ctypes.byref(structures[0]))
-        self._library.call(
-            "set_tensors", self.handle, ctypes.byref(tensors), ctypes.byref(structures[1])
-        )
+        return [
+            *self._readout_sizes(nodal, 13 * k),
+            *self._sizes(),
+            *self._readout_sizes((0,), 12 * k),
+        ]
 
     def _readout_sizes(self, nodal: tuple[int, ...], inputs: int) -> list[tuple[int, ...]]:
         s = self.shape

@@ -77,7 +77,7 @@ def _ready(member: AnyComponent, compiled: bool) -> AnyComponent | CompiledAtoms
     if isinstance(member, Bonded) or not compiled:
         return member
     made = compiled_counterpart(member)
-    made.set_all(fold_all(member))
+    made.take(fold_all(member))
     return made
 
 

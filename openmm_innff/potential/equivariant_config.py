@@ -32,12 +32,12 @@ class EquivariantConfig:
     """
 
     cutoff: float
-    channels: int = 16
+    channels: int = 32
     features: int = 16
     nodes: int = 12
     radials: int = 8
     warp: float = 1.5
-    projections: int = 64
+    projections: int = 16
     intervals: int = 12
     kind: str = "equivariant"
 

@@ -5,31 +5,14 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from openmm_innff.engine.component import CompiledAtoms, CompiledComponent, energies_and_forces
+from openmm_innff.engine.component import CompiledAtoms, energies_and_forces
 from openmm_innff.engine.library import resolve_engine
 from openmm_innff.neighbors import PairList
-from openmm_innff.potential.equivariant import Equivariant
 from openmm_innff.potential.folded import compiled_counterpart, fold_all
-from openmm_innff.potential.inductor import CompiledTraining
 from openmm_innff.potential.kinds import EnvironmentComponent
 
 _WithCore = tuple[CompiledAtoms, Tensor]
 _COMPILED: WeakKeyDictionary[EnvironmentComponent, _WithCore] = WeakKeyDictionary()
-_TRAINING: WeakKeyDictionary[Equivariant, CompiledTraining] = WeakKeyDictionary()
-
-
-def compile_training(component: Equivariant, counts: list[int], longest: int) -> None:
-    """Have the training steps of a component compiled, for batches of one size.
-
-    Parameters
-    ----------
-    component : Equivariant
-    counts : list of int
-        Atoms of each species in a batch.
-    longest : int
-        Largest number of neighbours of an atom.
-    """
-    _TRAINING[component] = CompiledTraining(component, counts, longest)
 
 
 def component_forces(
@@ -56,31 +39,19 @@ def component_forces(
         Ascending.
     differentiable : bool
     engine : str
-        "auto", "compiled" or "torch" (autograd through autograd), which differentiates an
-        equivariant component in any case.
+        "auto", "compiled" or "torch" (autograd through autograd).
     """
     dtype = component.scale.dtype
-    if isinstance(component, Equivariant):
-        training = _TRAINING.get(component)
-        if training is not None and training.fits(pairs, species):
-            with torch.set_grad_enabled(differentiable):
-                return training.forces(positions, pairs, species)
-    # Of an equivariant component the compiled engine has no gradients by the parameters.
-    by_torch = isinstance(component, Equivariant) and differentiable
-    if by_torch or positions.is_cuda or resolve_engine(engine) == "torch":
+    if positions.is_cuda or resolve_engine(engine) == "torch":
         counts = torch.bincount(species, minlength=component.n_species).tolist()
         here = positions.detach().requires_grad_(True)
         energies = component(here, pairs, species, counts)
         (gradient,) = torch.autograd.grad(energies.sum(), here, create_graph=differentiable)
         return energies.to(dtype), -gradient.to(dtype)
-    made = _compiled(component)
     with torch.set_grad_enabled(differentiable):
-        parameters = fold_all(component)
-        if isinstance(made, CompiledComponent):
-            return energies_and_forces(made, positions, pairs, species, parameters)
-    made.set_all(parameters)
-    energies, forces = made.forward(positions, pairs, species)
-    return energies.to(dtype), forces.to(dtype)
+        return energies_and_forces(
+            _compiled(component), positions, pairs, species, fold_all(component)
+        )
 
 
 def _compiled(component: EnvironmentComponent) -> CompiledAtoms:

@@ -76,9 +76,6 @@ class OptimizerConfig:
     seed : int
     dtype : str
         "float32" or "float64".
-    compile : str
-        Whether to compile the steps of an equivariant component, which takes minutes: "yes", "no",
-        or "auto", if there are many steps and all frames have the same composition.
     validate_every : int
         Epochs between validations.
     """
@@ -97,7 +94,6 @@ class OptimizerConfig:
     curvature: float = 3e-5
     seed: int = 0
     dtype: str = "float32"
-    compile: str = "auto"
     validate_every: int = 1
 
 
@@ -199,10 +195,6 @@ class TrainingConfig:
         if optimizer.dtype not in ("float32", "float64"):
             raise ConfigError(
                 f"optimizer.dtype: wanted float32 or float64, found {optimizer.dtype!r}"
-            )
-        if optimizer.compile not in ("auto", "yes", "no"):
-            raise ConfigError(
-                f"optimizer.compile: wanted auto, yes or no, found {optimizer.compile!r}"
             )
         for name in ("batch_size", "validate_every", "joint_epochs"):
             if getattr(optimizer, name) < 1:

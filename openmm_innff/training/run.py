@@ -32,9 +32,6 @@ from openmm_innff.training.uncertainty_command import summary, uncertainty_of
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
-NOTE = (
-    '\nthe training step is compiled first: some minutes (optimizer.compile = "no" to do without)'
-)
 
 
 def train(
@@ -179,7 +176,6 @@ def _summary(trainer: Trainer, training: FrameSet, validation: FrameSet) -> str:
         f"{' '.join(potential.elements)}; force RMS {trainer.force_scale:.3f} eV/A\n"
         f"{potential.n_parameters} parameters; cutoffs {potential.cutoff('fast')} (fast) and "
         f"{potential.cutoff('slow')} A (slow)"
-        f"{NOTE if trainer.compiled else ''}"
     )
 
 

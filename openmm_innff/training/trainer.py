@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from openmm_innff.errors import MissingDependencyError, SimulationError
+from openmm_innff.errors import SimulationError
 from openmm_innff.potential import Potential
 from openmm_innff.training.batch import Batch, collate
 from openmm_innff.training.calibrate import calibrate, set_cores
-from openmm_innff.training.compiling import compile_steps
 from openmm_innff.training.config import TrainingConfig
 from openmm_innff.training.losses import (
     LossTerms,
@@ -25,6 +24,7 @@ from openmm_innff.training.losses import (
     slow_forces,
 )
 from openmm_innff.training.shift import smallest_shift
+from openmm_innff.training.soap import Soap
 from openmm_innff.training.stretch import Stretched, lack_of_pull
 
 CALIBRATION_FRAMES = 20
@@ -99,7 +99,6 @@ class Trainer:
         self._prepare()
         self.average = copy.deepcopy(potential)
         self.optimizer = self._make_optimizer()
-        self.compiled = compile_steps(potential, training, config.optimizer)
 
     # -- set-up ---------------------------------------------------------------------------------
 
@@ -116,24 +115,8 @@ class Trainer:
     def _calibrate(self, part: str, scale: float) -> None:
         calibrate(self.potential, part, self.training[:CALIBRATION_FRAMES], scale)
 
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        try:
-            from pytorch_optimizer import SOAP
-        except ImportError as error:
-            raise MissingDependencyError(
-                "training needs the package pytorch-optimizer: pip install openmm-innff[train]"
-            ) from error
-        rate = self.config.optimizer.learning_rate
-        optimizer: torch.optim.Optimizer = SOAP(
-            self.trained_parameters(),
-            lr=rate,
-            betas=(0.95, 0.98),
-            shampoo_beta=0.97,
-            weight_decay=0.0,
-            precondition_frequency=10,
-            max_precondition_dim=400,
-        )
-        return optimizer
+    def _make_optimizer(self) -> Soap:
+        return Soap(self.trained_parameters(), lr=self.config.optimizer.learning_rate)
 
     def trained_parameters(self) -> list[Tensor]:
         """Return the parameters of the present stage."""

@@ -201,7 +201,7 @@ def test_parameters_of_another_size_or_type_are_named():
     parameters = fold_all(deep)
     parameters[8] = parameters[8][:3]
     with pytest.raises(ValueError, match=r"radial: wanted .* of shape \(7, 14, 3\), found .*"):
-        component.set_all(parameters)
+        component.take(parameters)
 
 
 def test_half_precision_is_refused():

@@ -129,11 +129,53 @@ def test_a_changed_parameter_is_noticed():
     check(component, *given)
 
 
-def test_gradients_of_parameters_come_from_torch():
-    component, given = potential_of(2, 4, 4).slow, sample(2, BOXES["cubic"])
-    _, forces = component_forces(component, *given, differentiable=True, engine="compiled")
-    forces.square().sum().backward()
-    assert component.messages.radial.radial.grad.abs().max() > 0.0
+def gradients(component, engine: str, *given) -> list:
+    """Of a loss with random weights for all energies and forces."""
+    found = component_forces(component, *given, differentiable=True, engine=engine)
+    random = torch.Generator().manual_seed(1)
+    loss = sum((t * torch.randn(t.shape, generator=random).to(t)).sum() for t in found)
+    return torch.autograd.grad(loss, list(component.parameters()))
+
+
+def check_gradients(component, *given) -> None:
+    tolerance = TOLERANCE[component.scale.dtype]
+    both = [gradients(component, engine, *given) for engine in ("compiled", "torch")]
+    for found, expected in zip(*both, strict=True):
+        scale = float(expected.abs().max())
+        assert scale > 0.0
+        torch.testing.assert_close(found, expected, atol=tolerance * scale, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize(("channels", "features"), [(3, 5), (16, 16), (17, 1)])
+def test_gradients_of_parameters_are_those_of_torch(channels, features, box, dtype):
+    potential = potential_of(2, channels, features)
+    check_gradients(potential.slow.to(dtype), *sample(2, BOXES[box]))
+
+
+def test_threads_share_the_gradients(monkeypatch):
+    component, given = potential_of(3, 4, 4).slow, sample(3, BOXES["cubic"])
+    alone = gradients(component, "compiled", *given)
+    monkeypatch.setattr("openmm_innff.engine.component.threads", lambda: 3)
+    for found, expected in zip(gradients(component, "compiled", *given), alone, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_a_species_that_is_absent_has_no_gradients():
+    component = potential_of(3, 4, 4).slow
+    positions = torch.tensor([[0.0, 0, 0], [0, 0, 1.0], [0, 1.1, 0.2]], dtype=torch.float64)
+    pairs = find_pairs(positions, torch.zeros(3, 3).double(), False, 4.3)
+    given = positions, pairs, torch.tensor([0, 2, 2])
+    for found, expected in zip(
+        *(gradients(component, engine, *given) for engine in ("compiled", "torch")), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    weights = gradients(component, "compiled", *given)[
+        [name for name, _ in component.named_parameters()].index("readout.projection")
+    ]
+    assert weights[1].abs().max() == 0.0
+    assert weights[2].abs().max() > 0.0
 
 
 def test_members_of_a_committee_are_compiled():
@@ -157,7 +199,7 @@ def test_parameters_of_another_size_are_refused():
     component = potential_of(2, 4, 4).slow
     wrong = fold_all(potential_of(2, 5, 4).slow)
     with pytest.raises(ValueError, match=r"nodal_values: wanted torch.float64 of shape \(2, 4, 14"):
-        compiled_counterpart(component).set_all(wrong)
+        compiled_counterpart(component).take(wrong)
     with pytest.raises(ValueError, match="shape: the compiled engine can't do"):
         CompiledTensors(shape_of(component)._replace(l_max=2), None, torch.float64)
 
@@ -171,3 +213,19 @@ def test_tables_of_couplings_are_sparse_and_complete(right):
     again = torch.zeros_like(matrix)
     again[row, left * (right + 1) ** 2 + other] = table[:, 3]
     torch.testing.assert_close(again, matrix, rtol=0, atol=1e-10)
+
+
+def test_gradients_belong_to_the_parameters_of_their_forward():
+    component, given = potential_of(2, 4, 4).slow, sample(2, BOXES["cubic"])
+    parameter = component.radial.radial
+    expected = torch.autograd.grad(
+        component_forces(component, *given, differentiable=True)[1].square().sum(), parameter
+    )
+    _, forces = component_forces(component, *given, differentiable=True)
+    with torch.no_grad():
+        saved = parameter.clone()
+        component_forces(component, *given, differentiable=False)
+        parameter.mul_(0.5)
+        component_forces(component, *given, differentiable=False)
+        parameter.copy_(saved)
+    assert torch.allclose(torch.autograd.grad(forces.square().sum(), parameter)[0], expected[0])

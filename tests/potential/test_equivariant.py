@@ -13,7 +13,6 @@ from openmm_innff.potential import (
     PotentialConfig,
 )
 from openmm_innff.potential.equivariant import degree_sizes, pad_pairs
-from openmm_innff.potential.trainable import compile_training, component_forces
 
 SMALL = {"channels": 3, "nodes": 8, "radials": 3, "projections": 8, "intervals": 6}
 
@@ -84,35 +83,3 @@ def test_settings_are_checked():
         EquivariantConfig(4.0, projections=7)
     with pytest.raises(ConfigError, match="kind: wanted 'equivariant'"):
         EquivariantConfig(4.0, kind="density")
-
-
-@pytest.mark.parametrize("differentiable", [True, False])
-def test_compiled_training_holds_the_core_repulsion(potential, sample, monkeypatch, differentiable):
-    positions, pairs, species, counts = sample
-    component = potential.slow
-    component.repulsion.core.fill_(1.1)  # longer than bonds
-    plain = component_forces(component, positions, pairs, species, differentiable=differentiable)
-    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
-    longest = int((pairs.starts[1:] - pairs.starts[:-1]).max())
-    compile_training(component, counts, longest)
-    made = component_forces(component, positions, pairs, species, differentiable=differentiable)
-    for one, other in zip(made, plain, strict=True):
-        assert one.requires_grad == differentiable
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-5)
-
-
-@pytest.mark.slow
-def test_compiled_training_gives_the_same_gradients(potential, sample):
-    positions, pairs, species, counts = sample
-    component, found = potential.slow, []
-    for compiled in (False, True):
-        if compiled:
-            longest = int((pairs.starts[1:] - pairs.starts[:-1]).max())
-            compile_training(component, counts, longest)
-        energies, forces = component_forces(
-            component, positions, pairs, species, differentiable=True
-        )
-        loss = energies.square().mean() + forces.square().mean()
-        found.append(torch.autograd.grad(loss, list(component.parameters())))
-    for plain, made in zip(*found, strict=True):
-        torch.testing.assert_close(made, plain, atol=1e-4 * float(plain.abs().max()), rtol=0)

@@ -41,9 +41,9 @@ INN_API int inn_set_layer(void* handle, const InnLayer* layer, const InnParamete
     return inn::guarded([&] { inn::engine(handle).set_layer(*layer, *readout); });
 }
 
-// Of an equivariant component, likewise.
-INN_API int inn_set_tensors(void* handle, const InnTensors* tensors, const InnParameters* readout) {
-    return inn::guarded([&] { inn::engine(handle).set_tensors(*tensors, *readout); });
+// All those of an equivariant component.
+INN_API int inn_set_tensors(void* handle, const InnParameters* first, const InnTensors* tensors, const InnParameters* second) {
+    return inn::guarded([&] { inn::engine(handle).set_tensors(*first, *tensors, *second); });
 }
 
 INN_API int inn_forward(void* handle, const InnSystem* system, double* energies, double* forces, int threads) {
@@ -54,6 +54,12 @@ INN_API int inn_forward(void* handle, const InnSystem* system, double* energies,
 INN_API int inn_backward(void* handle, const InnSystem* system, const double* by_energy, const double* by_force,
                          const InnParameters* out, const InnLayer* layer, const InnParameters* readout, int threads) {
     return inn::guarded([&] { inn::engine(handle).backward(*system, by_energy, by_force, *out, layer, readout, threads); });
+}
+
+// The same of an equivariant component; couplings are not read.
+INN_API int inn_backward_tensors(void* handle, const InnSystem* system, const double* by_energy, const double* by_force,
+                                 const InnParameters* first, const InnTensors* tensors, const InnParameters* second, int threads) {
+    return inn::guarded([&] { inn::engine(handle).backward_tensors(*system, by_energy, by_force, *first, *tensors, *second, threads); });
 }
 
 // The atoms of a simulation.

@@ -10,13 +10,15 @@ namespace inn {
 class Engine {
 public:
     virtual ~Engine() = default;
-    virtual void set_parameters(const InnParameters& flat) = 0;
+    virtual void set_parameters(const InnParameters&) {}
     virtual void set_layer(const InnLayer&, const InnParameters&) {}
-    virtual void set_tensors(const InnTensors&, const InnParameters&) {}
+    virtual void set_tensors(const InnParameters&, const InnTensors&, const InnParameters&) {}
     virtual void forward(const InnSystem& system, double* energies, double* forces, int threads) = 0;
-    // Gradients by the parameters, of those kinds that training asks here for them.
+    // Gradients by the parameters.
     virtual void backward(const InnSystem&, const double*, const double*, const InnParameters&, const InnLayer*,
                           const InnParameters*, int) {}
+    virtual void backward_tensors(const InnSystem&, const double*, const double*, const InnParameters&, const InnTensors&,
+                                  const InnParameters&, int) {}
     virtual double evaluate(double* forces, int threads) = 0;
     virtual double cutoff() const = 0;
     VerletList list;

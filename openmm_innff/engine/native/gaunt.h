@@ -11,8 +11,6 @@ namespace inn {
 template <class S>
 class SparseProduct {
 public:
-    using R = Lanes<S>;
-
     // Rows of a table (entries, 4) of three places and a value; which of the places are o, a and b.
     void set(const double* table, int64_t entries, int outputs, int o, int a, int b) {
         starts_.assign(outputs + 1, 0);
@@ -26,7 +24,8 @@ public:
         }
     }
 
-    // For one row of lanes; rows of successive components lie a step apart.
+    // For one row of lanes, plain or dual; rows of successive components lie a step apart.
+    template <class R>
     void add(const R* x, int x_step, const R* y, int y_step, R* out, int out_step) const {
         for (size_t o = 0; o + 1 < starts_.size(); o++) {
             R sum = out[o * out_step];
@@ -84,8 +83,6 @@ struct Gaunt {
 template <class S>
 class OuterGaunt {
 public:
-    using R = Lanes<S>;
-
     void set(const GauntTable& all) {
         entries_.clear();
         for (int64_t e = 0; e < all.count; e++) {
@@ -93,10 +90,12 @@ public:
             entries_.push_back({static_cast<int>(entry[0]), static_cast<int>(entry[1]) * LEFT + static_cast<int>(entry[2]), static_cast<S>(entry[3])});
         }
     }
+    template <class R>
     void add(const R* outer, R* out, int rows) const {
         for (const Entry& e : entries_)
             for (int c = 0; c < rows; c++) out[e.row * rows + c] += e.value * outer[e.place * rows + c];
     }
+    template <class R>
     void add_back(const R* by, R* by_outer, int rows) const {
         for (const Entry& e : entries_)
             for (int c = 0; c < rows; c++) by_outer[e.place * rows + c] += e.value * by[e.row * rows + c];

@@ -108,14 +108,21 @@ struct Matrix {
         forward.fill(numbers(), columns * W, 1, columns * W);
         backward.fill(numbers(), 1, columns * W, inner * W);
     }
-    // Add the derivative of x^T by, of dual rows: a gradient by the matrix.
-    void add(const Row<Dual<S>>* x, const Row<Dual<S>>* by) {
+    // Add the derivative of x^T by, of R dual rows each: a gradient by the matrix.
+    template <int R = 1>
+    void add(const Row<Dual<S>>* x, int x_stride, const Row<Dual<S>>* by, int by_stride) {
         for (int k = 0; k < inner * WIDTH<S>; k++) {
-            const Dual<S> a = Element<Dual<S>>::get(x, k);
+            Dual<S> a[R];
+            for (int r = 0; r < R; r++) a[r] = Element<Dual<S>>::get(x + r * x_stride, k);
             Lanes<S>* out = values.data() + static_cast<size_t>(k) * columns;
-            for (int c = 0; c < columns; c++) out[c] += by[c].d * a.v + by[c].v * a.d;
+            for (int c = 0; c < columns; c++) {
+                Lanes<S> sum = out[c];
+                for (int r = 0; r < R; r++) sum += by[r * by_stride + c].d * a[r].v + by[r * by_stride + c].v * a[r].d;
+                out[c] = sum;
+            }
         }
     }
+    void add(const Row<Dual<S>>* x, const Row<Dual<S>>* by) { add<1>(x, 0, by, 0); }
 };
 
 }  // namespace inn
