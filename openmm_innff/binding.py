@@ -161,7 +161,7 @@ def key_distances(
     dict of array
         By name, shape (n_frames,), angstrom.
     """
-    own, around = _in_site(trajectory, heavy, site), _in_site(trajectory, site, site)
+    own, around = _in_site(trajectory, heavy, site), _in_site(trajectory, list(site), site)
     centres = own.mean(1) - around.mean(1)
     found = {"site centre": np.linalg.norm(centres, axis=1)}
     residues: dict[str, list[int]] = {}

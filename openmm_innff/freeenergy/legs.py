@@ -147,7 +147,7 @@ def _leg(name: str, config: FreeEnergyConfig, recipe: RunConfig, found: Complex)
             raise SystemSetupError("complex: wanted heavy atoms around the ligand, found none")
         everything = list(found.topology.atoms())
         heavy = [i for i in atoms if everything[i].element.symbol != "H"]
-        standard = restrain(system, heavy, site, config)
+        standard = restrain(system, heavy, list(site), config)
         states = _restraining(config) + tuple({**state, RESTRAINT: 1.0} for state in states[1:])
     group_forces(system, fast_group=FAST, slow_group=SLOW)
     return Leg(name, system, positions, states, steps, standard)
