@@ -6,8 +6,8 @@ superposed on its heavy atoms, so that what remains is motion of the molecule wi
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mdtraj
@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 REACH = 8.0
 """Distance from the molecule within which atoms belong to its site, angstrom."""
+
+NEAREST = 5
+"""Residues whose distance from the molecule is followed."""
 
 _FEWEST = 4
 _COULOMB = 138.93545764438198  # kJ nm / (mol e^2)
@@ -44,6 +47,9 @@ class SiteCourse:
     coulomb, lennard_jones
         Energy between it and everything else in the force field, by pairs and without a cutoff,
         kJ/mol. None without a force field.
+    distances
+        By name, angstrom: from the molecule's centre to that of its site, and between the closest
+        heavy atoms of the molecule and of each of the residues nearest to it.
     """
 
     time: Array
@@ -51,6 +57,7 @@ class SiteCourse:
     displacement: Array
     coulomb: Array | None = None
     lennard_jones: Array | None = None
+    distances: Mapping[str, Array] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Array]:
         """Return what there is by name, with its unit."""
@@ -60,6 +67,7 @@ class SiteCourse:
             "displacement_angstrom": self.displacement,
             "coulomb_kJ_per_mol": self.coulomb,
             "lennard_jones_kJ_per_mol": self.lennard_jones,
+            **{f"{k.replace(' ', '_')}_angstrom": values for k, values in self.distances.items()},
         }
         return {name: values for name, values in found.items() if values is not None}
 
@@ -130,7 +138,42 @@ def site_course(
         displacement=np.linalg.norm(away.mean(1), axis=1),
         coulomb=coulomb,
         lennard_jones=lennard_jones,
+        distances=key_distances(trajectory, heavy, site),
     )
+
+
+def key_distances(
+    trajectory: mdtraj.Trajectory, heavy: Sequence[int], site: NDArray[np.int64]
+) -> dict[str, Array]:
+    """Follow the distances of a molecule from its site and from its nearest residues.
+
+    Parameters
+    ----------
+    trajectory
+        The frames.
+    heavy
+        Indices of the molecule's heavy atoms.
+    site
+        Those of its site.
+
+    Returns
+    -------
+    dict of array
+        By name, shape (n_frames,), angstrom.
+    """
+    own, around = _in_site(trajectory, heavy, site), _in_site(trajectory, list(site), site)
+    centres = own.mean(1) - around.mean(1)
+    found = {"site centre": np.linalg.norm(centres, axis=1)}
+    residues: dict[str, list[int]] = {}
+    for k, i in enumerate(site):
+        residue = trajectory.topology.atom(i).residue
+        residues.setdefault(f"{residue.name} {residue.resSeq}", []).append(k)
+    closest = {
+        name: np.linalg.norm(own[:, :, None] - around[:, None, of], axis=3).min((1, 2))
+        for name, of in residues.items()
+    }
+    nearest = sorted(closest, key=lambda name: float(closest[name].mean()))[:NEAREST]
+    return found | {name: closest[name] for name in nearest}
 
 
 def interaction_energy(

@@ -136,6 +136,19 @@ def _parser() -> argparse.ArgumentParser:
     _out(run, "runs/RECIPE")
     _resume(run)
 
+    free_energy = _command(
+        subcommands,
+        commands.free_energy,
+        "binding free energies by replica exchange, with errors",
+        "innff free-energy recipes/binding-free-energy/host-guest.toml",
+    )
+    free_energy.add_argument("recipe", type=Path, metavar="RECIPE.toml", help="what and how")
+    sampled = "time of each replica, ps"
+    free_energy.add_argument("--length", type=_positive(float), metavar="PS", help=sampled)
+    free_energy.add_argument("--platform", metavar="NAME", help="OpenMM platform")
+    _out(free_energy, "runs/RECIPE")
+    _resume(free_energy)
+
     _add_audits(subcommands)
 
     info = _command(
@@ -263,7 +276,7 @@ def _command(
     example: str,
 ) -> _Parser:
     """Add the subcommand that is named after its function."""
-    parser = subcommands.add_parser(function.__name__, help=summary)
+    parser = subcommands.add_parser(function.__name__.replace("_", "-"), help=summary)
     _describe(parser, function, summary, example)
     return parser
 

@@ -108,6 +108,19 @@ def run(arguments: argparse.Namespace) -> None:
     simulation.run(config, arguments.out or Path("runs") / name, resume=arguments.resume)
 
 
+def free_energy(arguments: argparse.Namespace) -> None:
+    """Calculate a binding free energy, or a correction of one."""
+    import dataclasses
+
+    from openmm_innff.freeenergy import free_energy, load_config
+
+    given = {"length_ps": arguments.length, "platform": arguments.platform}
+    changes = {key: value for key, value in given.items() if value is not None}
+    config = dataclasses.replace(load_config(arguments.recipe), **changes)
+    out = arguments.out or Path("runs") / arguments.recipe.stem
+    free_energy(config, out, resume=arguments.resume)
+
+
 def mts(arguments: argparse.Namespace) -> None:
     """Find safe time steps."""
     import dataclasses

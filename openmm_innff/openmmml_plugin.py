@@ -216,27 +216,10 @@ class INNFFPotentialImpl(MLPotentialImpl):
         returnInfo: bool = False,
         **args: Any,
     ) -> openmm.System:
-        """Make a mixed System with mechanical embedding; called by OpenMM-ML from version 1.8 on.
+        """Make a mixed System; called by OpenMM-ML from version 1.8 on, otherwise as `addForces`.
 
-        With ``interpolate`` the fast and the slow part keep their own groups.
-
-        Parameters
-        ----------
-        topology, system, atoms, forceGroup, interpolate
-            As OpenMM-ML says.
-        embedding
-            "mechanical".
-        returnInfo
-            Not needed: no atoms are added.
-        **args
-            See `Options`.
-
-        Raises
-        ------
-        ConfigError
-            If an argument is unknown.
-        SystemSetupError
-            If the atoms can't be simulated.
+        With ``interpolate`` the fast and the slow part keep their own groups. No atoms are added,
+        so there is no info to return, and ``embedding`` is always mechanical.
         """
         from openmm_innff.mixed import create_mixed_system
         from openmm_innff.mixed.subset import rigid_without_term, select
@@ -298,8 +281,8 @@ def _like(topology: app.Topology) -> openmm.System:
     box = topology.getPeriodicBoxVectors()
     if box is not None:
         system.setDefaultPeriodicBoxVectors(*box)
-    for _ in topology.atoms():
-        system.addParticle(1.0)
+    for atom in topology.atoms():
+        system.addParticle(0.0 if atom.element is None else atom.element.mass)
     return system
 
 

@@ -79,6 +79,9 @@ class RunConfig:
         Pairs of elements, such as "O-H", whose g(r) is computed.
     rdf_reference
         Table of reference g(r): name of a shipped one or path of a CSV file.
+    compare_torsions_ps
+        With a ligand: length of a further run with the force field alone, from the end of this one,
+        whose torsions the report shows beside those of the model. 0: none.
     speed_test_s
         About the time spent on measuring the speed of other steps; 0: not measured.
     platform
@@ -123,6 +126,7 @@ class RunConfig:
     uncertainty_stop: bool = False
     rdf_pairs: tuple[str, ...] = ()
     rdf_reference: str | None = None
+    compare_torsions_ps: float = 0.0
     speed_test_s: float = 30.0
     platform: str = "auto"
     threads: int = 0
@@ -146,7 +150,7 @@ FILES = ("structure", "mm_system", "prmtop", "inpcrd", "rdf_reference", "model")
 _NAMES_TOO = ("rdf_reference", "model")
 _SOURCES = ("waters", "structure", "prmtop", "testsystem")
 _NEED = {"mm_system": "structure", "inpcrd": "prmtop", "implicit_solvent": "prmtop"}
-_NOT_NEGATIVE = ("equilibration_ps", "speed_test_s", "threads", "seed")
+_NOT_NEGATIVE = ("equilibration_ps", "compare_torsions_ps", "speed_test_s", "threads", "seed")
 _CHOICES = {"backend": ("auto", "torch", "python"), "precision": ("single", "double")}
 
 

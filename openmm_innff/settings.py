@@ -103,9 +103,10 @@ def convert(name: str, kind: Any, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name}: wanted a finite number, found {value}")
     if typing.get_origin(kind) is tuple:
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise ConfigError(f"{name}: wanted a list of texts, found {value!r}")
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{name}: wanted a list, found {value!r}")
+        item = typing.get_args(kind)[0]
+        return tuple(convert(f"each of {name}", item, each) for each in value)
     plain = [typing.get_origin(option) or option for option in options]
     if type(value) not in plain:
         wanted = " or ".join(_WORDS[option] for option in plain if option in _WORDS)

@@ -54,6 +54,9 @@ def test_motion_of_the_whole_does_not_count(start: np.ndarray) -> None:
     np.testing.assert_allclose(course.displacement, [0, 0, 1], atol=1e-4)
     np.testing.assert_allclose(course.rmsd, [0, 0, 1], atol=1e-4)
     assert course.coulomb is None
+    assert list(course.distances) == ["site centre", "HST 1"]
+    apart = np.linalg.norm(start[:2, None] - start[None, 3:11], axis=2).min()
+    np.testing.assert_allclose(course.distances["HST 1"][:2], 10 * apart, atol=1e-3)
 
 
 def test_images_do_not_count(start: np.ndarray) -> None:
@@ -112,5 +115,7 @@ def test_table(start: np.ndarray, tmp_path: Path) -> None:
     course = site_course(made(np.stack([start, start + 0.1])), LIGAND, 2.0)
     save_course(course, tmp_path / "site.csv")
     lines = (tmp_path / "site.csv").read_text().splitlines()
-    assert lines[0] == "time_ps,rmsd_angstrom,displacement_angstrom"
+    assert lines[0] == (
+        "time_ps,rmsd_angstrom,displacement_angstrom,site_centre_angstrom,HST_1_angstrom"
+    )
     assert lines[2].startswith("4.0000,0.000")

@@ -4,17 +4,11 @@ import openmm
 
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.forces.groups import FAST, FORCELESS, SLOW
+from openmm_innff.mixed.bonded import SPLIT
 from openmm_innff.mixed.interpolation import is_interpolation, separated
 
 QUICK = (
-    openmm.HarmonicBondForce,
-    openmm.HarmonicAngleForce,
-    openmm.PeriodicTorsionForce,
-    openmm.RBTorsionForce,
-    openmm.CMAPTorsionForce,
-    openmm.CustomBondForce,
-    openmm.CustomAngleForce,
-    openmm.CustomTorsionForce,
+    *SPLIT,
     openmm.CustomCompoundBondForce,
     openmm.CustomCentroidBondForce,
     openmm.CustomExternalForce,

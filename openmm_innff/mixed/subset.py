@@ -11,6 +11,9 @@ from openmm.app import element
 from openmm_innff.elements import SYMBOLS
 from openmm_innff.errors import SystemSetupError, UnsupportedElementError
 
+_HEAVIEST_HYDROGEN = 4.5
+"""With repartitioned masses, amu; other elements weigh more then too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Subset:
@@ -89,7 +92,7 @@ def residue_atoms(topology: app.Topology, residue: str) -> list[int]:
     ids = ", ".join([f"{r.name}:{r.id}" for r in found[:8]] + ["..."] * (len(found) > 8))
     raise SystemSetupError(
         f"residue: wanted one, found {len(found)} called {residue!r} ({ids}); give "
-        " its number too, or the indices of the atoms"
+        "its number too, or the indices of the atoms"
     )
 
 
@@ -135,6 +138,7 @@ def select(topology: app.Topology, system: openmm.System, atoms: Iterable[int] |
                 "none or is a virtual site"
             )
     _refuse_links(topology, system, set(chosen))
+    _check_order(topology, system, chosen)
     return Subset(topology, tuple(chosen), tuple(_bonds(topology, system, chosen)))
 
 
@@ -159,6 +163,30 @@ def check_elements(subset: Subset, known: Iterable[str]) -> None:
 def describe(atom: app.topology.Atom) -> str:
     """Name an atom for a message."""
     return f"atom {atom.index} ({atom.name} of residue {atom.residue.name} {atom.residue.id})"
+
+
+def _check_order(topology: app.Topology, system: openmm.System, chosen: list[int]) -> None:
+    """Refuse atoms that are not the same in the topology and in the System."""
+    everything = list(topology.atoms())
+    for i in chosen:
+        mass = system.getParticleMass(i)._value
+        hydrogen = everything[i].element is element.hydrogen
+        if mass > 0 and hydrogen != (mass < _HEAVIEST_HYDROGEN):
+            raise SystemSetupError(
+                f"topology, system: {describe(everything[i])} has a mass of {mass:g} amu in the "
+                "System; wanted the same atoms in the same order in both"
+            )
+    members = set(chosen)
+    ours = {frozenset((a.index, b.index)) for a, b in topology.bonds()}
+    theirs = {pair for pair in map(frozenset, _system_bonds(system)) if pair <= members}
+    if not theirs:  # OpenMM-ML has taken them out already
+        return
+    for first, second in sorted(sorted(pair) for pair in ours - theirs if pair <= members):
+        raise SystemSetupError(
+            f"topology, system: {describe(everything[first])} and {describe(everything[second])} "
+            "are bonded in the topology, but not in the System; wanted the same atoms in the same "
+            "order in both"
+        )
 
 
 def _refuse_links(topology: app.Topology, system: openmm.System, chosen: set[int]) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -14,6 +13,7 @@ from openmm import app, unit
 
 from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
 from openmm_innff.files import atomic_write, make_folder
+from openmm_innff.prepare.field import force_field
 from openmm_innff.prepare.ligand import Ligand, check_ligand
 from openmm_innff.settings import check_fields
 from openmm_innff.units import ANGSTROM_TO_NM
@@ -21,6 +21,8 @@ from openmm_innff.units import ANGSTROM_TO_NM
 STRUCTURE, SYSTEM, RECIPE = "complex.pdb", "system.xml", "recipe.toml"
 CUTOFF = 1.0  # nm
 _CAPS = ("ACE", "NME", "NHE")
+_ATOM = ("ATOM", "HETATM")
+_FAR = 1e6  # angstrom
 _OVERLAP = 1.2
 """Atoms of different molecules that are closer overlap, angstrom."""
 
@@ -118,7 +120,7 @@ def prepare(protein: str | os.PathLike[str] | None, ligand: Ligand, options: Opt
     MissingDependencyError
         If PDBFixer, openmmforcefields or OpenFF's toolkit is needed and not installed.
     """
-    field = _force_field(ligand, options)
+    field = force_field(ligand, options.force_field, options.ligand_force_field, options.ligand_xml)
     modeller = app.Modeller(ligand.topology(), ligand.quantity())
     notes: tuple[str, ...] = ()
     if protein is not None:
@@ -201,13 +203,15 @@ def repaired(
     from pdbfixer.pdbfixer import PDBFixer, dnaResidues, proteinResidues, rnaResidues
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Path(path).open(encoding="utf-8") as file:
             warnings.simplefilter("ignore")
-            fixer = PDBFixer(filename=os.fspath(path))
-    except (OSError, ValueError, KeyError, IndexError) as error:
+            kind = "pdbxfile" if Path(path).suffix in (".cif", ".mmcif", ".pdbx") else "pdbfile"
+            fixer = PDBFixer(**{kind: file})
+    except (OSError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConfigError(f"protein: can't read '{path}': {error}") from error
     fixer.findNonstandardResidues()
-    notes = [f"{r.name} {r.id} becomes {to}" for r, to in fixer.nonstandardResidues]
+    notes = _alternates(path)
+    notes += [f"{r.name} {r.id} becomes {to}" for r, to in fixer.nonstandardResidues]
     fixer.replaceNonstandardResidues()
     # PDBFixer's own way takes caps for strangers.
     known = {*proteinResidues, *dnaResidues, *rnaResidues, *_CAPS}
@@ -227,7 +231,35 @@ def repaired(
     if fixer.topology.getNumAtoms() == 0:
         raise ConfigError(f"protein: found neither protein nor nucleic acid in '{path}'")
     positions = np.array(fixer.positions.value_in_unit(unit.nanometer))
+    _check_itself(fixer.topology, positions)
     return fixer.topology, positions, tuple(notes)
+
+
+def _alternates(path: str | os.PathLike[str]) -> list[str]:
+    """Say how many atoms of a PDB file have alternate locations."""
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    atoms = [line for line in lines if line.startswith(_ATOM) and line[16:17].strip()]
+    count = len({line[12:16] + line[17:27] for line in atoms})
+    return [f"of the alternate locations of {count} atoms the first is taken"] if count else []
+
+
+def _check_itself(topology: app.Topology, positions: NDArray[np.float64]) -> None:
+    """Refuse a protein of which two chains or residues are in the same place."""
+    heavy = [a for a in topology.atoms() if a.element is not None and a.element.symbol != "H"]
+    x = positions[[a.index for a in heavy]] / ANGSTROM_TO_NM
+    residue = np.array([a.residue.index for a in heavy])
+    for k in range(1, len(heavy)):
+        apart = np.linalg.norm(x[:k] - x[k], axis=1) + _FAR * (residue[:k] == residue[k])
+        nearest = int(apart.argmin())
+        if apart[nearest] < _OVERLAP:
+            names = [
+                f"{a.name} of {a.residue.name} {a.residue.id} in chain {a.residue.chain.id}"
+                for a in (heavy[nearest], heavy[k])
+            ]
+            raise SystemSetupError(
+                f"protein: {' and '.join(names)} are {apart[nearest]:.2f} angstrom apart; wanted "
+                "chains and residues that don't overlap: keep one copy of each in the file"
+            )
 
 
 def _check_box(topology: app.Topology) -> None:
@@ -252,42 +284,6 @@ def _check_overlap(topology: app.Topology, positions: NDArray[np.float64], ligan
                 f"{atom.name} of {atom.residue.name} {atom.residue.id}; wanted a ligand beside "
                 f"the protein, with positions in the same frame, and not bonded to it"
             )
-
-
-def _force_field(ligand: Ligand, options: Options) -> app.ForceField:
-    files = list(options.force_field)
-    if options.ligand_force_field == "xml":
-        files.append(str(options.ligand_xml))
-    try:
-        field = app.ForceField(*files)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"force_field: {error}") from error
-    if options.ligand_force_field != "xml":
-        field.registerTemplateGenerator(_generator(ligand, options.ligand_force_field))
-    return field
-
-
-def _generator(ligand: Ligand, kind: str) -> Callable[..., bool]:
-    """Return what makes the ligand's template: of openmmforcefields, with OpenFF's toolkit."""
-    needed: Sequence[str] = ("openmmforcefields", "openff.toolkit")
-    for module in needed:
-        try:
-            found = util.find_spec(module)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            raise MissingDependencyError(
-                f"ligand_force_field = {kind} needs {' and '.join(needed)}, found no {module}: "
-                "conda install -c conda-forge openmmforcefields (which brings AmberTools for "
-                "charges). PyPI has no openff-toolkit. Or give ligand_xml, or a System or Amber's "
-                "prmtop made elsewhere to a recipe"
-            )
-    from openff.toolkit import Molecule
-    from openmmforcefields.generators import GAFFTemplateGenerator, SMIRNOFFTemplateGenerator
-
-    molecule = Molecule.from_file(ligand.source, allow_undefined_stereo=True)
-    made = GAFFTemplateGenerator if kind == "gaff" else SMIRNOFFTemplateGenerator
-    return made(molecules=[molecule]).generator
 
 
 _TEMPLATE = """\

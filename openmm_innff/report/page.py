@@ -87,6 +87,13 @@ class RunReport:
         means = [block.mean() for block in np.array_split(values, _BLOCKS)]
         return float(values.mean()), float(np.std(means, ddof=1) / np.sqrt(_BLOCKS))
 
+    def temperature_text(self) -> str:
+        """Say the mean temperature, with its standard error if that can be told."""
+        mean, error = self.mean_temperature()
+        if np.isnan(error):
+            return f"{mean:.1f} K (too few samples for an error)"
+        return f"{mean:.1f} ± {error:.1f} K"
+
 
 def write_report(report: RunReport, path: Path) -> None:
     """Write the page.
@@ -122,10 +129,8 @@ def _tiles(report: RunReport) -> Iterable[str]:
         single = next(s for s in report.speeds if s.name.startswith("single"))
         gain = report.speeds[-1].ns_per_day / single.ns_per_day
         yield tile(f"{gain:.1f} times", f"as fast as {single.name}")
-    mean, error = report.mean_temperature()
-    yield tile(
-        f"{mean:.1f} ± {error:.1f} K", f"temperature; thermostat at {report.temperature:g} K"
-    )
+    thermostat = f"temperature; thermostat at {report.temperature:g} K"
+    yield tile(report.temperature_text(), thermostat)
     agreements = report.agreements()
     if agreements:
         worst = min(found.similarity for found in agreements)
@@ -188,5 +193,4 @@ def _speed(report: RunReport) -> list[str]:
 
 
 def _fluctuation(report: RunReport) -> str:
-    mean, error = report.mean_temperature()
-    return f"Mean temperature of the production run: {mean:.1f} ± {error:.1f} K (standard error)."
+    return f"Mean temperature of the production run: {report.temperature_text()}, standard error."

@@ -37,6 +37,7 @@ from openmm_innff.units import FS_TO_PS
 CUTOFF = 1.0
 """Of non-bonded forces made from Amber's files, nm."""
 
+_SAME_BOX = 0.1  # angstrom
 _DOUBLED = (
     openmm.AndersenThermostat,
     openmm.MonteCarloAnisotropicBarostat,
@@ -208,7 +209,28 @@ def _structure(structure: str, mm_system: str) -> Complex:
             f"{pdb.topology.getNumAtoms()} in '{structure}' and {system.getNumParticles()} in "
             f"'{mm_system}'"
         )
+    _agree_on_box(pdb.topology, system)
     return Complex(pdb.topology, _angstrom(pdb.getPositions(asNumpy=True)), system)
+
+
+def _agree_on_box(topology: app.Topology, system: openmm.System) -> None:
+    """Give a structure without a box that of its System, and refuse another one."""
+    if not system.usesPeriodicBoundaryConditions():
+        return
+    box = system.getDefaultPeriodicBoxVectors()
+    own = topology.getPeriodicBoxVectors()
+    if own is None:
+        topology.setPeriodicBoxVectors(box)
+        return
+    edges = [
+        np.diag([list(v.value_in_unit(unit.angstrom)) for v in vectors]) for vectors in (own, box)
+    ]
+    if np.abs(edges[0] - edges[1]).max() > _SAME_BOX:
+        first, second = (" x ".join(f"{edge:.2f}" for edge in found) for found in edges)
+        raise ConfigError(
+            f"structure, mm_system: wanted the same box in both, found {first} angstrom and "
+            f"{second} angstrom"
+        )
 
 
 def _amber(config: RunConfig) -> Complex:

@@ -15,7 +15,8 @@ from openmm_innff.simulation.checkpoint import Checkpoint, load_checkpoint
 RECIPE = "recipe.toml"
 _LOCK = ".lock"
 _MAY_CHANGE = {
-    *("title", "length_ps", "speed_test_s", "rdf_pairs", "rdf_reference", "threads"),
+    *("title", "length_ps", "speed_test_s", "compare_torsions_ps"),
+    *("rdf_pairs", "rdf_reference", "threads"),
     *("uncertainty_every_fs", "uncertainty_limit_eV_per_angstrom", "uncertainty_stop"),
 }
 """Entries of a recipe that don't change what was run so far."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch  # before openmm: openmmtorch's libraries need those that torch loads
 
 # isort: split
+import numpy as np
 import openmm
+from numpy.typing import NDArray
 from openmm import app
 from rich.console import Console
 
@@ -18,6 +20,7 @@ from openmm_innff.model import Model, load_model
 from openmm_innff.recipe import RunConfig, write_recipe
 from openmm_innff.report import RunReport, write_report
 from openmm_innff.simulation.checkpoint import Checkpoint
+from openmm_innff.simulation.comparison import classical_torsions
 from openmm_innff.simulation.complexes import complex_schemes, set_up_complex
 from openmm_innff.simulation.display import Display
 from openmm_innff.simulation.engine import Engine, Schedule, Stage
@@ -113,7 +116,8 @@ def run(
         watchers = _watchers(folder, config, model, setup, context, console)
         _simulate(folder, config, setup, context, checkpoint, console, watchers)
         speeds = _speeds(folder, config, setup, context, machine, console)
-        report = make_report(folder, config, model, setup, machine, speeds)
+        torsions = _torsions(folder, config, setup, context, machine, console)
+        report = make_report(folder, config, model, setup, machine, speeds, torsions)
         write_report(report, folder / REPORT)
     _conclude(console, report, folder, config)
     return folder / REPORT
@@ -247,6 +251,21 @@ def _speeds(
     return speeds
 
 
+def _torsions(
+    folder: Path,
+    config: RunConfig,
+    setup: Setup,
+    context: openmm.Context,
+    machine: Machine,
+    console: Console,
+) -> NDArray[np.float64] | None:
+    """Torsions of the ligand in the force field alone, if they are asked for."""
+    if config.compare_torsions_ps > 0 and setup.ligand is not None:
+        console.print(f"The force field alone, {config.compare_torsions_ps:g} ps ...")
+    state = context.getState(positions=True)
+    return classical_torsions(folder, config, setup, state, machine)
+
+
 def _write_topology(path: Path, topology: app.Topology, context: openmm.Context) -> None:
     state = context.getState(positions=True, enforcePeriodicBox=True)
     with atomic_write(path) as file:
@@ -273,8 +292,7 @@ def _announce(
 
 
 def _conclude(console: Console, report: RunReport, folder: Path, config: RunConfig) -> None:
-    mean, error = report.mean_temperature()
-    lines = [("Report", str(folder / REPORT)), ("Temperature", f"{mean:.1f} ± {error:.1f} K")]
+    lines = [("Report", str(folder / REPORT)), ("Temperature", report.temperature_text())]
     agreements = report.agreements()
     if agreements:
         found = ", ".join(f"{a.pair} {a.similarity:.1%}" for a in agreements)

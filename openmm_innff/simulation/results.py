@@ -28,15 +28,18 @@ from openmm_innff.files import atomic_write
 from openmm_innff.model import Model
 from openmm_innff.recipe import RunConfig
 from openmm_innff.report import LigandReport, RunReport
+from openmm_innff.simulation.comparison import CLASSICAL_TORSIONS, torsions_of
 from openmm_innff.simulation.folder import resume_command
 from openmm_innff.simulation.machine import Machine
 from openmm_innff.simulation.outputs import TABLE, TRAJECTORY
 from openmm_innff.simulation.start import Setup
 from openmm_innff.simulation.temperatures import TEMPERATURES
 from openmm_innff.throughput import Speed
+from openmm_innff.torsions import save_angles, torsion_angles
 
 RDF_TABLE = "rdf.csv"
 SITE = "site.csv"
+TORSIONS = "torsions.csv"
 SPEEDS = "speeds.json"
 
 
@@ -47,6 +50,7 @@ def make_report(
     setup: Setup,
     machine: Machine,
     speeds: Sequence[Speed],
+    classical_torsions: NDArray[np.float64] | None = None,
 ) -> RunReport:
     """Analyse a run's files.
 
@@ -58,6 +62,8 @@ def make_report(
         What was run, and where.
     speeds
         As measured, or none.
+    classical_torsions
+        Of the ligand in the force field alone, degrees.
     """
     table = read_table(folder / TABLE)
     structure = _structure(folder, config, setup.topology)
@@ -89,11 +95,11 @@ def make_report(
             "Files": _FILES if setup.ligand is None else [*_FILES, *_LIGAND_FILES],
         },
         commands=how_to_go_on(folder, config),
-        ligand=None if setup.ligand is None else _ligand(folder, setup),
+        ligand=None if setup.ligand is None else _ligand(folder, setup, classical_torsions),
     )
 
 
-def _ligand(folder: Path, setup: Setup) -> LigandReport:
+def _ligand(folder: Path, setup: Setup, classical: NDArray[np.float64] | None) -> LigandReport:
     """Follow the ligand of a run, and write what is found."""
     if setup.ligand is None:
         raise SimulationError("setup: wanted one with a ligand, found none")
@@ -105,12 +111,17 @@ def _ligand(folder: Path, setup: Setup) -> LigandReport:
     trajectory = _trajectory(folder, setup.topology)
     times = table["time_ps"][chosen]
     interval = float(times[1] - times[0]) if len(times) > 1 else float(times[0])
+    torsions = torsions_of(setup)
+    angles = torsion_angles(trajectory, torsions) if torsions else np.empty((len(trajectory), 0))
+    if torsions:
+        save_angles(folder / TORSIONS, torsions, angles)
+    names = [torsion.name for torsion in torsions]
     try:
         course = site_course(trajectory, setup.ligand.atoms, interval, setup.classical)
+        save_course(course, folder / SITE)
     except DataError:  # alone in a box of water, or in vacuum
-        return LigandReport(temperatures, None)
-    save_course(course, folder / SITE)
-    return LigandReport(temperatures, course)
+        course = None
+    return LigandReport(temperatures, course, names, angles, classical)
 
 
 def source(config: RunConfig) -> str:
@@ -270,7 +281,9 @@ def _model_facts(model: Model) -> list[tuple[str, str]]:
 
 _LIGAND_FILES = [
     (TEMPERATURES, "temperatures of the ligand and of what surrounds it"),
-    (SITE, "distances of the ligand from where it was, and its energies"),
+    (SITE, "distances of the ligand from where it was and from its neighbours, and its energies"),
+    (TORSIONS, "its torsions about rotatable bonds, degrees, if it has any"),
+    (CLASSICAL_TORSIONS, "the same with the force field alone, if compare_torsions_ps asks for it"),
 ]
 _FILES = [
     ("recipe.toml", "what was run; innff run reads it"),

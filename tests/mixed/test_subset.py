@@ -51,6 +51,28 @@ def test_a_covalent_link_is_refused(solvated: Box, potential: Potential) -> None
     assert len(select(unbonded, classical, range(N_PEPTIDE)).bonds) == N_PEPTIDE - 1
 
 
+def test_order_must_be_the_same(solvated: Box) -> None:
+    topology, _ = solvated
+    system = force_field(topology)
+    masses = [system.getParticleMass(i) for i in (0, 1)]
+    for i, mass in zip((0, 1), reversed(masses), strict=True):
+        system.setParticleMass(i, mass)
+    message = r"atom 0 \(H1 of residue ACE 1\) has a mass of 12.*; wanted the same atoms in "
+    with pytest.raises(SystemSetupError, match=message):
+        select(topology, system, range(N_PEPTIDE))
+    other = app.Topology()
+    residue = other.addResidue("LIG", other.addChain())
+    atoms = [other.addAtom(f"C{i}", app.element.carbon, residue) for i in range(3)]
+    other.addBond(atoms[0], atoms[1])
+    other.addBond(atoms[1], atoms[2])
+    system, bonds = bare(other), openmm.HarmonicBondForce()
+    for pair in ((0, 1), (0, 2)):
+        bonds.addBond(*pair, 0.15, 1000.0)
+    system.addForce(bonds)
+    with pytest.raises(SystemSetupError, match=r"atom 1 .* and atom 2 .* are bonded in the topol"):
+        select(other, system, range(3))
+
+
 @pytest.mark.parametrize(
     ("atoms", "message"),
     [

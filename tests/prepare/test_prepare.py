@@ -1,5 +1,6 @@
 """Preparing a dipeptide with methanol: repair, water, checks."""
 
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from openmm import app
 from openmm_innff.cli import main
 from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
 from openmm_innff.prepare import Ligand, Options, check_ligand, prepare, read_ligand
+from openmm_innff.prepare.build import repaired
 from openmm_innff.recipe import load_recipe
 
 SDF = """methanol
@@ -183,6 +185,30 @@ def test_complex_in_water(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert sum(1 for b in pdb.topology.bonds() if b[0].residue is ligand[0]) == 5
 
 
+def test_faults_of_a_protein(tmp_path: Path) -> None:
+    pytest.importorskip("pdbfixer")
+    path = tmp_path / "protein.pdb"
+    atoms = [line for line in PEPTIDE.read_text().splitlines() if line.startswith(("ATOM", "HET"))]
+
+    def moved(line: str, by: float) -> str:
+        return f"{line[:21]}B{line[22:30]}{float(line[30:38]) + by:8.3f}{line[38:]}"
+
+    path.write_text("\n".join([*atoms, "TER", *(moved(line, 0.3) for line in atoms)]))
+    with pytest.raises(SystemSetupError, match=r"protein: .* in chain 1 and .* in chain B are 0"):
+        repaired(path, 7.0)
+    path.write_text("\n".join([*atoms, "TER", *(moved(line, 30.0) for line in atoms)]))
+    topology, _, notes = repaired(path, 7.0)
+    assert (topology.getNumAtoms(), notes) == (44, ())
+    both = [f"{line[:16]}{letter}{line[17:]}" for line in atoms[10:11] for letter in "AB"]
+    path.write_text("\n".join([*atoms[:10], *both, *atoms[11:]]))
+    topology, _, notes = repaired(path, 7.0)
+    assert topology.getNumAtoms() == 22
+    assert notes == ("of the alternate locations of 1 atoms the first is taken",)
+    path.write_text("END\n")
+    with pytest.raises(ConfigError, match="protein: "):
+        repaired(path, 7.0)
+
+
 def test_ligand_alone_without_water(methanol: Ligand, folder: Path) -> None:
     options = Options(ligand_xml=str(folder / "methanol.xml"), water=None)
     prepared = prepare(None, methanol, options)
@@ -208,12 +234,19 @@ def test_what_can_not_be_prepared(methanol: Ligand, folder: Path) -> None:
         Options(ligand_force_field="cgenff")
 
 
-def test_openff_says_what_is_missing(methanol: Ligand) -> None:
-    try:
-        import openff.toolkit  # noqa: F401
-    except ImportError:
-        pass
-    else:
-        pytest.skip("OpenFF's toolkit is installed")
-    with pytest.raises(MissingDependencyError, match=r"found no .*: conda install -c"):
-        prepare(None, methanol, Options(ligand_force_field="openff"))
+@pytest.mark.filterwarnings("ignore")  # of other packages
+@pytest.mark.parametrize("kind", ["openff", "gaff"])
+def test_force_fields_of_openmmforcefields(kind: str, methanol: Ligand, tmp_path: Path) -> None:
+    ligand = Ligand(**{**methanol.__dict__, "source": str(tmp_path / "methanol.sdf")})
+    (tmp_path / "methanol.sdf").write_text(SDF)
+    options = Options(ligand_force_field=kind, water=None)
+    if not all(util.find_spec(module) for module in ("openmmforcefields", "parmed")):
+        with pytest.raises(MissingDependencyError, match=r"lacks .*: conda .* or pip install"):
+            prepare(None, ligand, options)
+        pytest.skip("openmmforcefields is not installed")
+    prepared = prepare(None, ligand, options)
+    forces = {type(force).__name__: force for force in prepared.system.getForces()}
+    charges = [forces["NonbondedForce"].getParticleParameters(i)[0]._value for i in range(6)]
+    assert sum(charges) == pytest.approx(0, abs=1e-4)
+    assert min(charges) == charges[1] < -0.5  # the oxygen
+    assert forces["PeriodicTorsionForce"].getNumTorsions() > 0

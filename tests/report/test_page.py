@@ -1,6 +1,7 @@
 """The report is one whole HTML page with its pictures inside."""
 
 import base64
+import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def test_page_without_optional_parts(tmp_path: Path, density: bool) -> None:
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(page.pictures) == 1
     assert "Structure" not in page.text
+
+
+def test_temperature_of_few_frames() -> None:
+    report = _report()
+    few = {name: values[:2] for name, values in report.table.items()}
+    few["stage"] = np.array(["production"] * 2)
+    text = dataclasses.replace(report, table=few).temperature_text()
+    assert text.endswith("K (too few samples for an error)")
 
 
 def test_mean_temperature() -> None:

@@ -166,6 +166,18 @@ def test_what_can_not_be_set_up(files: dict[str, str], tmp_path: Path) -> None:
     refused(ConfigError, "wanted the XML of a System, found HarmonicBondForce", mm_system=str(path))
 
 
+def test_box_of_structure_and_system(files: dict[str, str], tmp_path: Path) -> None:
+    lines = Path(files["structure"]).read_text().splitlines()
+    path = tmp_path / "start.pdb"
+    path.write_text("\n".join(line for line in lines if not line.startswith("CRYST1")))
+    found = load_complex(config(files, structure=str(path)))
+    edges = found.topology.getUnitCellDimensions().value_in_unit(unit.nanometer)
+    assert edges == pytest.approx([1.2416] * 3)
+    path.write_text("\n".join(line.replace("12.416", "13.416") for line in lines))
+    with pytest.raises(ConfigError, match=r"same box in both, found 13.42 x .* and 12.42 x"):
+        load_complex(config(files, structure=str(path)))
+
+
 def test_host_and_guest_of_openmmtools(tmp_path: Path) -> None:
     pytest.importorskip("openmmtools")
     recipe = load_recipe(RECIPES / "host-guest" / "host-guest.toml")
@@ -173,9 +185,17 @@ def test_host_and_guest_of_openmmtools(tmp_path: Path) -> None:
     quick = {key: QUICK[key] for key in ("report_every_fs", "checkpoint_every_ps", "threads")}
     vacuum = dataclasses.replace(
         recipe, testsystem="HostGuestVacuum", pressure_bar=None, outer_step_fs=4.0,
-        inner_step_fs=1.0, equilibration_ps=0.1, length_ps=0.2, speed_test_s=0.0, **quick,
+        inner_step_fs=1.0, equilibration_ps=0.1, length_ps=0.2, speed_test_s=0.0,
+        compare_torsions_ps=0.05, **quick,
     )  # fmt: skip
-    run(vacuum, tmp_path, progress=False)
+    report = run(vacuum, tmp_path, progress=False)
+    assert "shared by both distributions" in report.read_text()
+    angles = {
+        name: np.genfromtxt(tmp_path / name, delimiter=",", names=True)
+        for name in ("torsions.csv", "torsions-mm.csv")
+    }
+    assert [len(values) for values in angles.values()] == [50, 12]
+    assert len({values.dtype.names for values in angles.values()}) == 1
     site = np.genfromtxt(tmp_path / "site.csv", delimiter=",", names=True)
     assert len(site) == 50
     assert site["displacement_angstrom"].max() < 1.5
@@ -238,5 +258,5 @@ def test_sources(text: str, message: str, tmp_path: Path) -> None:
 def test_recipe_of_lysozyme() -> None:
     recipe = load_recipe(RECIPES / "t4-lysozyme-pxylene" / "t4-lysozyme.toml")
     assert (recipe.testsystem, recipe.ligand) == ("LysozymeImplicit", "TMP")
-    assert recipe.testsystem_options == {"implicitSolvent": "OBC2"}
+    assert recipe.testsystem_options["implicitSolvent"] == "OBC2"
     assert set(load_model(recipe.model).potential.elements) == {"C", "H"}
