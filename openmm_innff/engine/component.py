@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 from ctypes import c_double, c_int64, c_void_p
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -136,7 +137,7 @@ class CompiledAtoms:
             Of all parameters, see `split_parameters`. Those of constants are not set.
         """
         system = pair_system(positions, pairs.offsets, pairs.starts, pairs.second, species)
-        out = [torch.empty(size, dtype=self.dtype) for size in self._all_sizes()]
+        out = [torch.empty(size, dtype=self.dtype) for size in self._all_sizes]
         # Named, so that what the pointers point at lives until the call is over.
         by_energies = by_energies.double().contiguous()
         by_forces = by_forces.double().contiguous()
@@ -152,8 +153,9 @@ class CompiledAtoms:
         )
         return out
 
+    @cached_property
     def _all_sizes(self) -> list[tuple[int, ...]]:
-        """Return the shapes of all parameters."""
+        """Shapes of all parameters."""
         raise NotImplementedError
 
     def _gradients(
@@ -202,6 +204,7 @@ class CompiledComponent(CompiledAtoms):
         if layer:
             self.set_layer(FoldedLayer(*layer), FoldedParameters(*readout))
 
+    @cached_property
     def _all_sizes(self) -> list[tuple[int, ...]]:
         sizes = self._sizes()
         deeper = [*self._layer_sizes(), (0,), *sizes[1:]] if self.shape.messages else []

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Sequence
 from ctypes import c_int64, c_void_p
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -61,7 +61,7 @@ class CompiledTensors(CompiledAtoms):
     def _set_all(self, parameters: Sequence[Tensor]) -> None:
         """Take (a copy of) `FoldedParameters`, `FoldedTensors` and those of the second readout."""
         first, middle, last = split_parameters(parameters)
-        sizes = split_parameters(self._all_sizes())
+        sizes = split_parameters(self._all_sizes)
         self._check(FoldedParameters(*first), sizes[0])
         self._check(FoldedTensors(*middle), sizes[1])
         self._check(FoldedParameters(*last), sizes[2])
@@ -84,6 +84,7 @@ class CompiledTensors(CompiledAtoms):
     ) -> tuple[ctypes.Structure | None, ...]:
         return readout_gradients(first), CTensors(*middle), readout_gradients(last)
 
+    @cached_property
     def _all_sizes(self) -> list[tuple[int, ...]]:
         z, k = self.shape.species, self.shape.channels
         nodal = (z, L_DENSITY + 1, z * self.shape.nodes, 3 * k)
