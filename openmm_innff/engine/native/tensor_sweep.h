@@ -54,7 +54,7 @@ private:
     struct Thread {
         Readout<T> first, second;
         typename TensorProducts<T>::Scratch scratch;
-        Buffer<R> nodal, by_density, left, outer, coupled, a, p, by_a, by_features;
+        Buffer<R> nodal, density, left, outer, coupled, a, p, by_a, by_features;
         std::vector<double> forces;
         TensorWeights<S> gradients;
 
@@ -67,7 +67,8 @@ private:
         while (static_cast<int>(threads_.size()) < threads) threads_.push_back(std::make_unique<Thread>(s_));
         if (static_cast<int64_t>(pairs_.size()) < atoms) pairs_.resize(atoms);
         a_.reserve(atoms * s_.a_size()), p_.reserve(atoms * s_.p_size()), h_.reserve(atoms * s_.h_size());
-        density_.reserve(atoms * s_.density_size()), by_inputs_.reserve(atoms * products_.kinds() * s_.k);
+        if constexpr (Traits<T>::dual) density_.reserve(atoms * s_.density_size());
+        by_inputs_.reserve(atoms * products_.kinds() * s_.k);
         by_energy_ = by_energy, energies_ = energies;
         for (int t = 0; t < threads; t++) {
             threads_[t]->forces.assign(3 * atoms, 0.0);
@@ -182,7 +183,9 @@ private:
 
     // a (lm, 3 * k) of an atom from the sums over its pairs of basis functions and harmonics.
     void mix_density(Thread& own, int species, int64_t i) {
-        R *nodal = own.nodal.zeros(static_cast<size_t>(n_.density) * P::ROWS), *density = density_of(i);
+        R* nodal = own.nodal.zeros(static_cast<size_t>(n_.density) * P::ROWS);
+        // On the way back gradients by the parameters need it, forces do not.
+        R* density = Traits<T>::dual ? density_of(i) : own.density.reserve(s_.density_size());
         std::fill_n(density, s_.density_size(), R{});
         pairs_[i].accumulate(nodal);
         for (int g = 0; g < n_.density; g++)
@@ -197,7 +200,7 @@ private:
     // The gradient by those sums from that by a.
     void unmix_density(Thread& own, int species, const R* by_a) {
         R* nodal = own.nodal.reserve(static_cast<size_t>(n_.density) * P::ROWS);
-        R* density = own.by_density.zeros(s_.density_size());
+        R* density = own.density.zeros(s_.density_size());
         each_density_degree([&](auto l) {
             multiply<T, 2 * l + 1>(by_a + l * l * 3 * s_.k, 3 * s_.k, weights_.species[species].density[l].backward,
                                    density + l * l * n_.density_rows);

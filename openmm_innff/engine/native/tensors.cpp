@@ -18,6 +18,8 @@ public:
     void set_tensors(const InnParameters& first, const InnTensors& flat, const InnParameters& second) override {
         each_parameter(s_, first, flat, second, weights_, [](S& own, S& given) { own = given; });
         weights_.make_panels(s_);
+        if (coupled_) return;  // couplings are constants
+        coupled_ = true;
         const GauntTable high{flat.couplings[0], flat.entries[0]}, low{flat.couplings[1], flat.entries[1]};
         couplings_.set(weights_.products, high, low), deeper_couplings_.set(weights_.deeper, high, low), outer_.set(low);
     }
@@ -60,6 +62,7 @@ private:
     TensorWeights<S> weights_;
     Couplings<S> couplings_, deeper_couplings_;
     OuterGaunt<S> outer_;
+    bool coupled_ = false;
     TensorSweep<S> plain_;
     TensorSweep<Dual<S>> dual_;
     std::vector<double> sorted_, energies_;
