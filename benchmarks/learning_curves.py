@@ -105,14 +105,13 @@ def write(results: dict[str, dict[str, dict[str, tuple[float, float]]]]) -> None
         for name, label in ((molecule, "from GFN2-xTB"), (f"{molecule}-alone", "alone")):
             found = {int(size): errors[metric] for size, errors in results.get(name, {}).items()}
             if found:
-                panel.plot(
-                    found, [force for _, force in found.values()], "o-", label=f"INN-FF, {label}"
-                )
+                forces = [force for _, force in found.values()]
+                panel.plot(list(found), forces, "o-", label=f"INN-FF, {label}")
             for size, (energy, force) in found.items():
                 cells = TITLES[molecule], label, size, f"{energy:.2f}", f"{force:.1f} ({metric})"
                 lines.append(f"| {' | '.join(map(str, cells))} |")
         others = {size: force for size, (_, force) in OTHERS[molecule].items()}
-        panel.plot(others, others.values(), "s", mfc="none", label="MACE, published")
+        panel.plot(list(others), list(others.values()), "s", mfc="none", label="MACE, published")
         panel.set(
             xscale="log",
             yscale="log",

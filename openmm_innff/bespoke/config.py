@@ -108,6 +108,13 @@ class BespokeConfig:
         return max(10, self.labels // 4)
 
 
+def training_file(config: BespokeConfig) -> Path:
+    """Return the file of how it is trained."""
+    if config.training:
+        return Path(config.training)
+    return Path(str(resources.files(__package__) / "training.toml"))
+
+
 def training_entries(config: BespokeConfig) -> dict[str, Any]:
     """Return the tables of the training file.
 
@@ -116,10 +123,8 @@ def training_entries(config: BespokeConfig) -> dict[str, Any]:
     ConfigError
         If it can't be read, or says what is not its business.
     """
-    shipped = resources.files(__package__) / "training.toml"
-    with resources.as_file(shipped) as path:
-        source = Path(config.training) if config.training else path
-        entries = read_toml(source)
+    source = training_file(config)
+    entries = read_toml(source)
     foreign = {"data", "card"} & entries.keys()
     if foreign:
         raise ConfigError(f"{source}: {sorted(foreign)[0]}: is filled in; leave it out")

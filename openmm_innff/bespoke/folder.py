@@ -13,7 +13,7 @@ import numpy as np
 from ase.io import read
 from numpy.typing import NDArray
 
-from openmm_innff.bespoke.config import BespokeConfig
+from openmm_innff.bespoke.config import BespokeConfig, training_file
 from openmm_innff.errors import SimulationError
 from openmm_innff.files import atomic_write, make_folder
 from openmm_innff.reference.molecule import Target
@@ -21,7 +21,7 @@ from openmm_innff.reference.store import write_frames
 from openmm_innff.sampling.molecule import Molecule
 
 FloatArray = NDArray[np.float64]
-STATE, LABELS = "state.json", "labels.db"
+STATE, LABELS, TRAINING = "state.json", "labels.db", "training.toml"
 BUDGETS = ("target", "labels", "minutes", "rounds", "stability_ps", "scans")
 """Settings that may be others when a run goes on."""
 
@@ -61,6 +61,11 @@ class Folder:
     molecule : Molecule
     resume : bool
 
+    Attributes
+    ----------
+    config : BespokeConfig
+        Its training file is the folder's own copy, so that a run goes on as it began.
+
     Raises
     ------
     SimulationError
@@ -87,7 +92,20 @@ class Folder:
             self.state = State(**json.loads(file.read_text(encoding="utf-8")))
             self._compare(settings, identity)
             self.state.settings = settings
+        self.config = self._with_training(config)
         self.save()
+
+    def _with_training(self, config: BespokeConfig) -> BespokeConfig:
+        copy, source = self.path / TRAINING, training_file(config)
+        if not copy.is_file():
+            with atomic_write(copy) as file:
+                file.write(source.read_text(encoding="utf-8"))
+        elif config.training and copy.read_text(encoding="utf-8") != source.read_text("utf-8"):
+            raise SimulationError(
+                f"{copy}: is how this run is trained, and {source} differs; leave --training out "
+                f"to go on with it, or choose another folder with --out"
+            )
+        return dataclasses.replace(config, training=str(copy))
 
     def _compare(self, settings: dict[str, Any], identity: dict[str, Any]) -> None:
         if identity != self.state.molecule:
@@ -96,7 +114,9 @@ class Folder:
                 f"{identity['smiles']}; choose another folder with --out"
             )
         old = self.state.settings
-        changed = [k for k, v in settings.items() if k not in BUDGETS and old.get(k) != v]
+        changed = [
+            k for k, v in settings.items() if k not in (*BUDGETS, "training") and old.get(k) != v
+        ]
         if changed:
             key = changed[0]
             raise SimulationError(

@@ -25,6 +25,7 @@ from openmm_innff.reference.check import check
 from openmm_innff.reference.level import Level
 from openmm_innff.reference.molecule import Target
 from openmm_innff.reference.store import LabelStore, write_frames
+from openmm_innff.sampling.conformers import check_parameters
 from openmm_innff.sampling.forcefields import METHOD, TightBinding
 from openmm_innff.sampling.molecule import Molecule
 
@@ -68,6 +69,7 @@ def bespoke(
     """
     check(level, [Target(molecule.numbers, molecule.positions, molecule.charge, molecule.unpaired)])
     TightBinding(molecule)  # is it installed?
+    check_parameters(molecule)
     check_training(config, level, molecule)
     base = load_model(config.base) if config.base else None
     if base is not None:
@@ -76,7 +78,7 @@ def bespoke(
     console = console or Console()
     title = f"{molecule.name}: {molecule.formula} at {level.key}"
     view = View(console, title, folder.minutes)
-    run = _Run(molecule, level, config, folder, view, workers, scheduler, base)
+    run = _Run(molecule, level, folder.config, folder, view, workers, scheduler, base)
     try:
         with view.showing():
             path = run.all()

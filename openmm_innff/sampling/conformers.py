@@ -75,15 +75,44 @@ def scan(
     return found
 
 
-def _relax(made: Any, conformer: int, held: Sequence[tuple[tuple[int, ...], float]] = ()) -> float:
-    """Minimise the energy with dihedrals held; return it in eV."""
+def check_parameters(molecule: Molecule) -> None:
+    """Check that a molecule can be sampled, before anything is made.
+
+    Parameters
+    ----------
+    molecule : Molecule
+
+    Raises
+    ------
+    DataError
+        If it is a single atom, or has an element or a bond that no force field knows.
+    """
+    if len(molecule.numbers) < 2:
+        raise DataError("molecule: wanted at least 2 atoms, found 1, which has no forces")
+    _properties(to_rdkit(molecule))
+
+
+def _properties(made: Any) -> Any:
+    """Return parameters of MMFF94; None if UFF has to do."""
     from rdkit.Chem import rdForceFieldHelpers as helpers
 
     with silent():
         properties = helpers.MMFFGetMoleculeProperties(made)
         known = properties is not None or helpers.UFFHasAllMoleculeParams(made)
     if not known:
-        raise DataError("molecule: neither MMFF94 nor UFF has parameters for it")
+        elements = " ".join(sorted({atom.GetSymbol() for atom in made.GetAtoms()}))
+        raise DataError(
+            f"molecule: neither MMFF94 nor UFF has parameters for it (elements: {elements}), and "
+            f"conformers need them"
+        )
+    return properties
+
+
+def _relax(made: Any, conformer: int, held: Sequence[tuple[tuple[int, ...], float]] = ()) -> float:
+    """Minimise the energy with dihedrals held; return it in eV."""
+    from rdkit.Chem import rdForceFieldHelpers as helpers
+
+    properties = _properties(made)
     if properties is not None:
         field = helpers.MMFFGetMoleculeForceField(made, properties, confId=conformer)
         hold = field.MMFFAddTorsionConstraint

@@ -11,6 +11,7 @@ from rich.console import Console
 from openmm_innff import cli
 from openmm_innff.bespoke import loop
 from openmm_innff.bespoke.config import BespokeConfig
+from openmm_innff.bespoke.folder import Folder
 from openmm_innff.bespoke.loop import bespoke
 from openmm_innff.errors import (
     ConfigError,
@@ -169,6 +170,19 @@ def test_the_target_and_the_time_end_it(config, tmp_path):
     assert report["final_steps"] == hasty.round_steps
 
 
+def test_how_it_is_trained_is_kept_in_its_folder(config, tmp_path):
+    molecule, out = load_molecule("OO"), tmp_path / "run"
+    copy = out / "training.toml"
+    assert Folder(out, config, molecule, resume=False).config.training == str(copy)
+    assert copy.read_text() == SMALL
+    (tmp_path / "small.toml").write_text(SMALL + "[optimizer]\nema = 0.9\n")
+    with pytest.raises(SimulationError, match=r"small.toml differs; leave --training out"):
+        Folder(out, config, molecule, resume=True)
+    unsaid = dataclasses.replace(config, training="")
+    Folder(out, unsaid, molecule, resume=True)
+    assert copy.read_text() == SMALL
+
+
 def test_what_can_not_work_is_said_before_anything_is_made(config, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "label_frames", lambda *a, **k: pytest.fail("too late"))
     molecule = dataclasses.replace(load_molecule("OO"), unpaired=1)
@@ -197,6 +211,8 @@ def test_what_can_not_work_is_said_before_anything_is_made(config, tmp_path, mon
         ("CCO --level gfn2-xtb --labels 3", "labels: wanted at least 20"),
         ("CCO --level gfn2-xtb --training no.toml", "no.toml"),
         ("no.sdf --level gfn2-xtb", "there is no file"),
+        ("[Na+] --level gfn2-xtb", "wanted at least 2 atoms"),
+        ("C[Fe]C --level gfn2-xtb", "neither MMFF94 nor UFF"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, monkeypatch, capsys, arguments, message):
