@@ -164,7 +164,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
         from openmm_innff.mixed.build import learned_forces, molecules_force
         from openmm_innff.mixed.grouping import group_forces
         from openmm_innff.mixed.masses import repartition
-        from openmm_innff.mixed.subset import check_elements, select
+        from openmm_innff.mixed.subset import check_elements, check_formula, select
 
         options = _options(args)
         temporary = system.getNumParticles() == 0
@@ -177,6 +177,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
         whole = _like(topology) if temporary else system
         subset = select(topology, whole, range(topology.getNumAtoms()) if atoms is None else atoms)
         check_elements(subset, self.model.potential.elements)
+        check_formula(subset, self.model.card.valid_range.get("formula"))
         arguments = options.for_forces()
         if temporary:
             arguments["backend"] = "python"  # copied by OpenMM-ML
@@ -243,6 +244,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
             reciprocal_group=options.reciprocalForceGroup,
             hydrogen_mass=options.hydrogenMass,
             periodic=options.periodic,
+            formula=self.model.card.valid_range.get("formula"),
             **self.model.mollification(options.hydrogenMass, options.mollified),
             **arguments,
         )

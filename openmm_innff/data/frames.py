@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
+from openmm_innff.elements import hill_formula
 from openmm_innff.errors import DataError
 
 MIN_DISTANCE: Final = 0.3
@@ -206,6 +207,12 @@ class FrameSet(Sequence[Frame]):
         kinds = {True: "periodic", False: "isolated"}
         kind = " and ".join(sorted({kinds[frame.periodic] for frame in self}))
         return f"<FrameSet: {len(self)} {kind} frames, {self.n_atoms} atoms of {self.elements}>"
+
+    @property
+    def molecule(self) -> str:
+        """Chemical formula (Hill) if all frames are the same atoms in the vacuum, else ""."""
+        kinds = {"" if frame.periodic else hill_formula(frame.numbers) for frame in self}
+        return kinds.pop() if len(kinds) == 1 else ""
 
     def select(self, indices: Iterable[int]) -> "FrameSet":
         """Return the frames of these indices, in this order."""

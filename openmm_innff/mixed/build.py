@@ -19,7 +19,13 @@ from openmm_innff.mixed.grouping import QUICK, group_forces
 from openmm_innff.mixed.interpolation import interpolation
 from openmm_innff.mixed.masses import repartition
 from openmm_innff.mixed.nonbonded import exclude, internal_forces
-from openmm_innff.mixed.subset import Subset, check_elements, rigid_without_term, select
+from openmm_innff.mixed.subset import (
+    Subset,
+    check_elements,
+    check_formula,
+    rigid_without_term,
+    select,
+)
 from openmm_innff.potential import Potential
 from openmm_innff.system import check_box
 
@@ -46,6 +52,7 @@ def create_mixed_system(
     engine: str = "auto",
     skin: float = 0.5,
     reference_energies: bool = False,
+    formula: str | None = None,
 ) -> openmm.System:
     """Create a System of which a potential describes some atoms and a force field the rest.
 
@@ -89,6 +96,8 @@ def create_mixed_system(
         As for :func:`openmm_innff.system.create_system`.
     periodic
         Whether the potential sees periodic images. None: whether ``system`` has a periodic box.
+    formula
+        That the atoms must have, in the order of Hill, such as "C8H10"; None: any.
 
     Returns
     -------
@@ -98,7 +107,8 @@ def create_mixed_system(
     Raises
     ------
     SystemSetupError
-        If the atoms are not there, are bonded to others, or the box is too small.
+        If the atoms are not there, are bonded to others, have another formula, or the box is too
+        small.
     UnsupportedElementError
         If the potential does not know an element.
     BackendError
@@ -106,6 +116,7 @@ def create_mixed_system(
     """
     subset = select(topology, system, atoms)
     check_elements(subset, potential.elements)
+    check_formula(subset, formula)
     if interpolate and remove_constraints and (problem := rigid_without_term(system, subset)):
         raise SystemSetupError(problem)
     if periodic is None:

@@ -247,7 +247,11 @@ def _finish(
         licence=config.card.licence,
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
-        valid_range={**config.card.valid_range, **_shortest(trainer.potential, trainer.training)},
+        valid_range={
+            **({"formula": training.molecule} if training.molecule else {}),
+            **config.card.valid_range,
+            **_shortest(trainer.potential, trainer.training),
+        },
         hydrogen_bond_lengths=lengths,
         hydrogen_bond_forces=hydrogen_bond_forces(
             elements, sample, [trainer.slow_forces(batch) for batch in sample], lengths

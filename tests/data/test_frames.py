@@ -115,3 +115,12 @@ def test_copies() -> None:
     frames = FrameSet([make_frame(info={"source": "a"})])
     assert pickle.loads(pickle.dumps(frames)).sha256 == frames.sha256
     assert copy.deepcopy(frames)[0].info == {"source": "a"}
+
+
+def test_frames_of_one_molecule_know_its_formula() -> None:
+    water, vacuum = make_frame(), {"cell": np.zeros((3, 3)), "periodic": False}
+    alone, hydride = make_frame(**vacuum), make_frame(numbers=[6, 1, 1], **vacuum)
+    assert FrameSet([alone, alone]).molecule == "H2O"
+    assert FrameSet([hydride]).molecule == "CH2"
+    assert FrameSet([alone, hydride]).molecule == ""
+    assert FrameSet([water]).molecule == ""

@@ -9,6 +9,8 @@ from openmm_innff.errors import SystemSetupError, UnsupportedElementError
 from openmm_innff.mixed import create_mixed_system, residue_atoms
 from openmm_innff.mixed.masses import is_water
 from openmm_innff.mixed.subset import select
+from openmm_innff.model import Model
+from openmm_innff.modelfile import ModelCard
 from openmm_innff.potential import Potential
 from tests.mixed.conftest import N_PEPTIDE, force_field
 
@@ -105,6 +107,17 @@ def test_elements(potential: Potential) -> None:
         create_mixed_system(potential, topology, system, [0, 1])
     with pytest.raises(SystemSetupError, match=r"found atom 2 \(LP of residue LIG 1\), which has"):
         create_mixed_system(potential, topology, system, [0, 2])
+
+
+def test_the_model_of_another_molecule(alone: Box, potential: Potential) -> None:
+    """Alanine dipeptide is C6H12N2O2."""
+    topology, _ = alone
+    card = ModelCard("other", valid_range={"formula": "C6H13NO2"})
+    classical = force_field(topology)
+    with pytest.raises(SystemSetupError, match=r"wanted C6H13NO2, .* found C6H12N2O2"):
+        Model(potential, card).create_mixed_system(topology, classical, range(N_PEPTIDE))
+    card = ModelCard("mine", valid_range={"formula": "C6H12N2O2"})
+    Model(potential, card).create_mixed_system(topology, classical, range(N_PEPTIDE))
 
 
 def test_a_box_must_hold_the_cutoff(solvated: Box, potential: Potential) -> None:
