@@ -35,7 +35,7 @@ BASE_FRAMES = {
     "acac": ("acac-train", 7000, (300, 500, 800)),
     "aspirin": ("aspirin-50-train", 8000, (500, 800)),
     "ethanol": ("ethanol-train", 3000, (300, 500, 800)),
-    "3bpa": ("3bpa-train", 4000, (300, 500, 800)),
+    "3bpa": ("3bpa-train", 2000, (300, 500, 800)),
 }
 """Structures that the dynamics of GFN2-xTB begins with, number of frames, and temperatures."""
 

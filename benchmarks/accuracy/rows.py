@@ -79,7 +79,7 @@ ROWS = (
     _aspirin(950, ""),
     Row("ethanol-base", "ethanol, GFN2-xTB", 2940),
     Row("ethanol", "ethanol", 950, "ethanol-base", {"test": "ethanol-test"}),
-    Row("3bpa-base", "3BPA, GFN2-xTB", 3920),
+    Row("3bpa-base", "3BPA, GFN2-xTB", 1960),
     Row("3bpa", "3BPA", 400, "3bpa-base", {"held out": "3bpa-test"}),
     Row("water", "64 waters", 240, tests={"validation": "water-valid"}, model="water-pbe0"),
 )

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 DATA = Path(os.environ.get("INNFF_DATA", "../shared/data"))
 EXTRA = Path(__file__).parents[1] / "acac-600K.xyz.gz"
+OFFSET = 1.91e-3
+"""Energy of our own labels less that of the published ones, in eV: 1.87 to 1.94 meV in six frames
+of `test_MD_300K` labelled by `hot_frames.label`, whose forces differ by 0.9 to 1.4 meV/angstrom."""
 
 
 def write_splits(folder: Path) -> None:
@@ -19,7 +23,7 @@ def write_splits(folder: Path) -> None:
     acac = _read("dataset_acac/train_300K.xyz.gz")
     _write(folder, "acac", _parts(acac, train=460, validation=40))
     _write(folder, "acac-test", {"300K": _read("dataset_acac/test_MD_300K.xyz.gz")})
-    _write(folder, "acac-test", {"600K": read(EXTRA, ":")})
+    _write(folder, "acac-test", {"600K": _shifted(read(EXTRA, ":"))})
     _write(folder, "acac-cold", _without_highest_decile(acac))
     aspirin = _read("rmd17_aspirin/train.xyz.gz")
     _write(folder, "aspirin-50", _parts(aspirin, train=50, validation=40, test=400))
@@ -39,6 +43,14 @@ def write_splits(folder: Path) -> None:
 def _read(name: str) -> list[Atoms]:
     found: list[Atoms] = read(DATA / name, ":")
     return found
+
+
+def _shifted(frames: list[Atoms]) -> list[Atoms]:
+    """Return our own labels on the scale of the published ones."""
+    for atoms in frames:
+        energy, forces = atoms.get_potential_energy() - OFFSET, atoms.get_forces()
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+    return frames
 
 
 def _parts(frames: list[Atoms], **sizes: int) -> dict[str, list[Atoms]]:
