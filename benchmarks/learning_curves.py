@@ -36,6 +36,7 @@ OTHERS = {
     "acac": {460: ACAC_OTHERS["300 K"]["MACE"]},
     "aspirin": {n: ASPIRIN_OTHERS[n]["MACE"] for n in (50, 950)},
 }
+FORCE_TICKS = (2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 TITLES = {"acac": "acetylacetone, 300 K", "aspirin": "aspirin"}
 
 
@@ -101,7 +102,7 @@ def write(results: dict[str, dict[str, dict[str, tuple[float, float]]]]) -> None
         "| --- | --- | ---: | ---: | ---: |",
     ]
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
-    for panel, (molecule, (_, _, _, metric)) in zip(axes, MOLECULES.items(), strict=True):
+    for panel, (molecule, (_, _, sizes, metric)) in zip(axes, MOLECULES.items(), strict=True):
         for name, label in ((molecule, "from GFN2-xTB"), (f"{molecule}-alone", "alone")):
             found = {int(size): errors[metric] for size, errors in results.get(name, {}).items()}
             if found:
@@ -119,6 +120,10 @@ def write(results: dict[str, dict[str, dict[str, tuple[float, float]]]]) -> None
             ylabel=f"{metric} of forces (meV/Å)",
             title=TITLES[molecule],
         )
+        ticks = [n for n in FORCE_TICKS if panel.get_ylim()[0] < n < panel.get_ylim()[1]]
+        panel.set_yticks(ticks, map(str, ticks))
+        panel.set_xticks(sizes, map(str, sizes))
+        panel.minorticks_off()
         panel.legend(fontsize=7)
     save_figure(figure, HERE.parent / "docs" / "images" / "learning-curves.png")
     plt.close(figure)

@@ -39,7 +39,7 @@ def main() -> None:
     minutes = train_and_time(folder, arguments.epochs, arguments.hidden)
     print(f"trained for {minutes:.1f} minutes, {arguments.epochs} epochs")
     tests = next(row.tests for row in ROWS if row.name == arguments.name)
-    found = test(folder / "peer.model", tests)
+    found = test(folder / "peer_stagetwo.model", tests)  # that of the larger weight of energies
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results[arguments.name] = {"epochs": arguments.epochs, "minutes": minutes, **found}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
