@@ -126,7 +126,7 @@ class Model:
             system,
             atoms,
             hydrogen_mass=hydrogen_mass,
-            formula=self.card.valid_range.get("formula"),
+            formula=self.card.formula,
             **self.mollification(hydrogen_mass, mollified),
             **options,
         )

@@ -25,6 +25,7 @@ def format_card(
     rows = {
         "description": card.description,
         "elements": " ".join(potential.elements),
+        **({"molecule": f"{card.formula} alone"} if card.formula else {}),
         "fast part": _kind(potential.config.fast),
         "whole energy" if distilled else "slow part": _kind(potential.config.slow),
         **({"slow part": "the whole less the fast part"} if distilled else {}),

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from openmm_innff.elements import hill_formula
 from openmm_innff.errors import ConfigError, ModelFileError
 from openmm_innff.files import atomic_write
 from openmm_innff.potential import (
@@ -104,6 +105,9 @@ class ModelCard:
     hydrogen_bond_forces : dict
         Mean slow force along these bonds in eV/angstrom, positive where it stretches them, and its
         slope with the length in eV/angstrom^2.
+    molecule : dict
+        Where all training frames are one molecule in the vacuum: its atomic ``numbers``, and its
+        ``positions`` in angstrom in the frame of the lowest energy.
     training : dict
         Settings that made the model.
     created, version : str
@@ -122,6 +126,7 @@ class ModelCard:
     safe_steps: tuple[SafeSteps, ...] = ()
     hydrogen_bond_lengths: dict[str, float] = field(default_factory=dict)
     hydrogen_bond_forces: dict[str, tuple[float, float]] = field(default_factory=dict)
+    molecule: dict[str, list[Any]] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%d"))
     version: str = ""
@@ -130,6 +135,11 @@ class ModelCard:
         steps: SafeSteps | tuple[SafeSteps, ...] | None = self.safe_steps
         if not isinstance(steps, tuple):
             object.__setattr__(self, "safe_steps", () if steps is None else (steps,))
+
+    @property
+    def formula(self) -> str | None:
+        """Chemical formula (Hill) of the one molecule that it was trained on; None if others."""
+        return hill_formula(self.molecule["numbers"]) if self.molecule else None
 
     def steps_for(self, hydrogen_mass: float) -> SafeSteps | None:
         """Return the safe steps for a mass of hydrogen, or None if none are known.

@@ -177,7 +177,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
         whole = _like(topology) if temporary else system
         subset = select(topology, whole, range(topology.getNumAtoms()) if atoms is None else atoms)
         check_elements(subset, self.model.potential.elements)
-        check_formula(subset, self.model.card.valid_range.get("formula"))
+        check_formula(subset, self.model.card.formula)
         arguments = options.for_forces()
         if temporary:
             arguments["backend"] = "python"  # copied by OpenMM-ML
@@ -244,7 +244,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
             reciprocal_group=options.reciprocalForceGroup,
             hydrogen_mass=options.hydrogenMass,
             periodic=options.periodic,
-            formula=self.model.card.valid_range.get("formula"),
+            formula=self.model.card.formula,
             **self.model.mollification(options.hydrogenMass, options.mollified),
             **arguments,
         )

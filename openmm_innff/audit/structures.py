@@ -37,8 +37,8 @@ _LONGEST_S = 1.0
 def default_structures(subject: Subject, seed: int) -> tuple[Structure, ...]:
     """Choose structures that a subject can evaluate.
 
-    For hydrogen and oxygen alone: liquid water, a dimer and a molecule; else molecules of the G2
-    set and crystals of elements.
+    For a model of one molecule, that; for hydrogen and oxygen alone, liquid water, a dimer and a
+    molecule; else molecules of the G2 set and crystals of elements.
 
     Parameters
     ----------
@@ -52,6 +52,8 @@ def default_structures(subject: Subject, seed: int) -> tuple[Structure, ...]:
     ConfigError
         If it can evaluate none of them.
     """
+    if subject.molecule is not None:
+        return (subject.molecule,)
     water = subject.elements is not None and set(subject.elements) == set(WATER)
     chosen = [*_waters(subject, seed)] if water else [*_molecules(subject), *_crystals(subject)]
     if not chosen:

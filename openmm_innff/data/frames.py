@@ -12,7 +12,6 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from openmm_innff.elements import hill_formula
 from openmm_innff.errors import DataError
 
 MIN_DISTANCE: Final = 0.3
@@ -209,10 +208,10 @@ class FrameSet(Sequence[Frame]):
         return f"<FrameSet: {len(self)} {kind} frames, {self.n_atoms} atoms of {self.elements}>"
 
     @property
-    def molecule(self) -> str:
-        """Chemical formula (Hill) if all frames are the same atoms in the vacuum, else ""."""
-        kinds = {"" if frame.periodic else hill_formula(frame.numbers) for frame in self}
-        return kinds.pop() if len(kinds) == 1 else ""
+    def one_molecule(self) -> bool:
+        """Whether all frames are the same atoms in the vacuum."""
+        kinds = {tuple(sorted(frame.numbers.tolist())) for frame in self}
+        return len(kinds) == 1 and not any(frame.periodic for frame in self)
 
     def select(self, indices: Iterable[int]) -> "FrameSet":
         """Return the frames of these indices, in this order."""

@@ -6,6 +6,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -248,10 +249,10 @@ def _finish(
         data_sha256=training.sha256,
         errors={f"{key}_{units[key.split('_')[1]]}": value for key, value in errors.items()},
         valid_range={
-            **({"formula": training.molecule} if training.molecule else {}),
             **config.card.valid_range,
             **_shortest(trainer.potential, trainer.training),
         },
+        molecule=_molecule(training),
         hydrogen_bond_lengths=lengths,
         hydrogen_bond_forces=hydrogen_bond_forces(
             elements, sample, [trainer.slow_forces(batch) for batch in sample], lengths
@@ -279,3 +280,11 @@ def _finish(
         f"{errors['valid_energy_rmse_shifted']:.3f} meV/atom\n{summary(known)}\nwritten: {path}"
     )
     return path
+
+
+def _molecule(training: FrameSet) -> dict[str, list[Any]]:
+    """Return the molecule of a card, see `ModelCard`."""
+    if not training.one_molecule:
+        return {}
+    lowest = min(training, key=lambda frame: frame.energy)
+    return {"numbers": lowest.numbers.tolist(), "positions": lowest.positions.round(4).tolist()}

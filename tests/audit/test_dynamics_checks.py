@@ -19,6 +19,7 @@ from openmm_innff.audit.checks import (
 from openmm_innff.audit.checks.geometry import liquid_water_of, nearest
 from openmm_innff.audit.checks.hydrogen_bonds import count
 from openmm_innff.audit.checks.rdf import first_maximum, same_pair
+from openmm_innff.audit.checks.stability import forgive_transfers
 from openmm_innff.audit.checks.vibrations import unshifted
 from openmm_innff.audit.faults import Torn
 from openmm_innff.audit.recording import Plan
@@ -103,6 +104,16 @@ def test_molecules_that_tear_fail_stability_alone(model: Subject, structures) ->
     assert found["configurational-temperature"].verdict == "not applicable"
     exploded = "exploded" in found["stability"].rows[-1][-1]
     assert exploded or (broken, lost) == (2, 2)
+
+
+def test_a_hydrogen_may_go_over_to_another_atom() -> None:
+    """It leaves the first oxygen, and is held by the second one, then by none."""
+    bonded = Structure("", np.array([8, 1, 8]), np.zeros((3, 3)), bonds=((0, 1),))
+    positions = np.zeros((3, 3, 3))
+    positions[:, 1, 0], positions[:, 2, 0] = (1.0, 1.6, 1.6), (2.6, 2.6, 4.0)
+    longer = positions[:, [1], 0] - 1.0
+    forgive_transfers(longer, bonded, positions)
+    np.testing.assert_allclose(longer[:, 0], [0.0, 0.0, 0.6])
 
 
 class Swirl(Subject):

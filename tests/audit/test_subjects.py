@@ -1,5 +1,6 @@
 """Potentials of any kind look the same to the tests of an audit."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,15 @@ import openmm
 import pytest
 from ase.calculators.emt import EMT
 
+from openmm_innff import load_model
+from openmm_innff.audit.bench import Bench
+from openmm_innff.audit.checks import s22
+from openmm_innff.audit.result import NotApplicable
 from openmm_innff.audit.structure import Structure
 from openmm_innff.audit.structures import default_structures, molecule, water_dimer
 from openmm_innff.audit.subjects import EvaluationError, Options, Subject, open_subject
 from openmm_innff.audit.subjects.calculator import CalculatorSubject
+from openmm_innff.audit.subjects.innff import InnffSubject
 from openmm_innff.audit.subjects.system import FileSubject, ForceFieldSubject
 from openmm_innff.errors import InnffError
 
@@ -53,6 +59,18 @@ def test_parts_add_up() -> None:
     total = subject.bind(structure)(structure.positions, None)
     parts = [subject.bind(structure, Options(p))(structure.positions, None) for p in subject.parts]
     assert sum(part.energy for part in parts) == pytest.approx(total.energy, abs=1e-9)
+
+
+def test_a_model_of_one_molecule_is_asked_for_that_alone() -> None:
+    shipped, ethanol = load_model("water-pbe0"), molecule("CH3CH2OH")
+    own = {"numbers": ethanol.numbers.tolist(), "positions": ethanol.positions.tolist()}
+    model = dataclasses.replace(shipped, card=dataclasses.replace(shipped.card, molecule=own))
+    subject = InnffSubject(model)
+    (found,) = default_structures(subject, seed=1)
+    assert found.name == "C2H6O"
+    assert found.bonds == ethanol.bonds
+    with pytest.raises(NotApplicable, match="for C2H6O alone"):
+        s22.measure(Bench(subject, (found,)))
 
 
 def test_a_calculator_is_asked_which_elements_it_knows() -> None:

@@ -117,10 +117,9 @@ def test_copies() -> None:
     assert copy.deepcopy(frames)[0].info == {"source": "a"}
 
 
-def test_frames_of_one_molecule_know_its_formula() -> None:
-    water, vacuum = make_frame(), {"cell": np.zeros((3, 3)), "periodic": False}
-    alone, hydride = make_frame(**vacuum), make_frame(numbers=[6, 1, 1], **vacuum)
-    assert FrameSet([alone, alone]).molecule == "H2O"
-    assert FrameSet([hydride]).molecule == "CH2"
-    assert FrameSet([alone, hydride]).molecule == ""
-    assert FrameSet([water]).molecule == ""
+def test_frames_may_be_of_one_molecule() -> None:
+    liquid, vacuum = make_frame(), {"cell": np.zeros((3, 3)), "periodic": False}
+    water, methylene = make_frame(**vacuum), make_frame(numbers=[6, 1, 1], **vacuum)
+    assert FrameSet([water, water]).one_molecule
+    assert not FrameSet([water, methylene]).one_molecule
+    assert not FrameSet([liquid]).one_molecule

@@ -38,6 +38,7 @@ def measure(bench: Bench) -> Measurement:
 
     The molecules are as rigid as in the reference: E(dimer) - E(molecule) - E(molecule).
     """
+    _refuse_one_molecule(bench)
     names = [name for name in s22.s22 if not bench.subject.obstacle(_dimer(name, "1.0"))]
     if not names:
         raise NotApplicable(f"{bench.subject.name} evaluates none of the 22 dimers")
@@ -60,6 +61,11 @@ def measure(bench: Bench) -> Measurement:
     return Measurement(float(np.mean(np.abs(errors))), None, head, tuple(rows), (panel,))
 
 
+def _refuse_one_molecule(bench: Bench) -> None:
+    if bench.subject.molecule is not None:
+        raise NotApplicable(f"it was made for {bench.subject.molecule.name} alone")
+
+
 @check(
     "water-dimer",
     "surface",
@@ -70,6 +76,7 @@ def measure(bench: Bench) -> Measurement:
 )
 def water_dimer(bench: Bench) -> Measurement:
     """Move two rigid waters apart; the value is the error of the deepest energy."""
+    _refuse_one_molecule(bench)
     dimer = structures.water_dimer()
     if reason := bench.subject.obstacle(dimer):
         raise NotApplicable(reason)

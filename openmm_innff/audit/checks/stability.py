@@ -12,6 +12,8 @@ from openmm_innff.units import FS_TO_PS
 
 _STRETCH = 0.5
 """A bond is broken when it is this much longer than it was, angstrom."""
+_HELD = 1.4
+"""A hydrogen that is nearer than this to some other element has gone over to it, angstrom."""
 _LOST = 2.5
 """A hydrogen is lost when it is this far from all other elements, angstrom (MLIPAudit)."""
 
@@ -24,7 +26,7 @@ _LOST = 2.5
     threshold=0.0,
     source=f"explosions ({EXPLODED:g} K) and lost hydrogens ({_LOST} Å from all other elements) as "
     f"in MLIPAudit, https://instadeepai.github.io/mlipaudit; broken bonds ({_STRETCH} Å longer "
-    "than they were): chosen",
+    f"than they were, but for hydrogens within {_HELD} Å of some heavier atom): chosen",
 )
 def measure(bench: Bench) -> Measurement:
     """Measure which part of the run of each structure is left after the first of such events."""
@@ -46,8 +48,8 @@ def measure(bench: Bench) -> Measurement:
     panel = Panel("Longest bond", "time, ps", "elongation, Å", tuple(panels))
     remark = (
         "Langevin dynamics, steps of 1 fs. Where all atoms of a box hang together by bonds, as in "
-        "metals, there are no molecules and bonds don't count. Potentials of reactions may break "
-        "bonds rightly."
+        "metals, there are no molecules and bonds don't count; nor does that of a hydrogen which "
+        "went over to another atom. Potentials of reactions may break bonds rightly."
     )
     return Measurement(
         max(values), head=head, rows=tuple(rows), panels=(panel,) if panels else (), remark=remark
@@ -66,11 +68,33 @@ def _bonds(recording: Recording) -> tuple[Array, Array, int, int]:
     vectors = record.positions[:, first] - record.positions[:, second]
     lengths = np.linalg.norm(nearest(vectors, structure.cell), axis=-1)
     longer = np.asarray(lengths - rest, dtype=np.float64)
+    forgive_transfers(longer, structure, record.positions)
     step_ps = record.sample_fs * FS_TO_PS
     times = recording.plan.rest_ps + step_ps * np.arange(1.0, len(longer) + 1.0)
     broken = int((longer > _STRETCH).any(0).sum())
     lost = _lost(structure, record.positions[-1]) if broken else 0
     return times, longer.max(1), broken, lost
+
+
+def forgive_transfers(longer: Array, structure: Structure, positions: Array) -> None:
+    """Set elongations to zero where a hydrogen that left its atom is held by another one.
+
+    Parameters
+    ----------
+    longer
+        Elongation of each bond in each frame, angstrom, shape (F, B); is changed.
+    structure
+        With B bonds.
+    positions
+        Of the frames, angstrom, shape (F, N, 3).
+    """
+    heavy = structure.numbers > 1
+    for number in np.flatnonzero((longer > _STRETCH).any(0)):
+        light = [atom for atom in structure.bonds[number] if not heavy[atom]]
+        if len(light) == 1:
+            vectors = positions[:, light] - positions[:, heavy]
+            distances = np.linalg.norm(nearest(vectors, structure.cell), axis=-1)
+            longer[distances.min(1) < _HELD, number] = 0.0
 
 
 def _lost(structure: Structure, positions: Array) -> int:

@@ -165,6 +165,8 @@ class Subject(ABC):
         Whether it knows molecules by their bonds, so that they must not be torn apart.
     training_frames
         How many frames it was trained on; None: not known.
+    molecule
+        The one that it was made for; None: others too.
     """
 
     name: str
@@ -176,6 +178,7 @@ class Subject(ABC):
     backends: tuple[str, ...] = ()
     needs_bonds: bool = False
     training_frames: int | None = None
+    molecule: Structure | None = None
 
     @abstractmethod
     def bind(self, structure: Structure, options: Options = Options()) -> Evaluate:

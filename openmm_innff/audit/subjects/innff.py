@@ -7,6 +7,7 @@ import torch  # before openmm: openmmtorch's libraries need those that torch loa
 
 # isort: split
 import openmm
+from ase import Atoms
 
 from openmm_innff.audit.structure import Array, Indices, Structure
 from openmm_innff.audit.subjects.base import (
@@ -59,6 +60,9 @@ class InnffSubject(Subject):
         self.cutoffs = {part: model.potential.cutoff(part) for part in self.parts}
         frames = model.card.training.get("frames")
         self.training_frames = None if frames is None else int(frames)
+        if model.card.molecule:
+            atoms = Atoms(model.card.molecule["numbers"], model.card.molecule["positions"])
+            self.molecule = Structure.from_atoms(str(model.card.formula), atoms)
         self.needs_bonds = model.potential.needs_bonds()
         names = ["torch", *(["compiled"] if library() is not None else [])]
         names += [name for name, key in _OPENMM.items() if key == "python" or not torch_obstacle()]
