@@ -115,8 +115,8 @@ class Model:
         Raises
         ------
         SystemSetupError
-            If the card has no lengths of bonds, or names the formula of another molecule, or the
-            atoms can't be simulated so.
+            If the card has no lengths of bonds, or holds another molecule, or the atoms can't be
+            simulated so.
         """
         from openmm_innff.mixed import create_mixed_system
 
@@ -126,7 +126,7 @@ class Model:
             system,
             atoms,
             hydrogen_mass=hydrogen_mass,
-            formula=self.card.formula,
+            molecule=self.card.molecule,
             **self.mollification(hydrogen_mass, mollified),
             **options,
         )

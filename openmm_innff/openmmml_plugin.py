@@ -164,7 +164,8 @@ class INNFFPotentialImpl(MLPotentialImpl):
         from openmm_innff.mixed.build import learned_forces, molecules_force
         from openmm_innff.mixed.grouping import group_forces
         from openmm_innff.mixed.masses import repartition
-        from openmm_innff.mixed.subset import check_elements, check_formula, select
+        from openmm_innff.mixed.molecule import check_molecule
+        from openmm_innff.mixed.subset import check_elements, select
 
         options = _options(args)
         temporary = system.getNumParticles() == 0
@@ -177,7 +178,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
         whole = _like(topology) if temporary else system
         subset = select(topology, whole, range(topology.getNumAtoms()) if atoms is None else atoms)
         check_elements(subset, self.model.potential.elements)
-        check_formula(subset, self.model.card.formula)
+        check_molecule(subset, self.model.card.molecule)
         arguments = options.for_forces()
         if temporary:
             arguments["backend"] = "python"  # copied by OpenMM-ML
@@ -244,7 +245,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
             reciprocal_group=options.reciprocalForceGroup,
             hydrogen_mass=options.hydrogenMass,
             periodic=options.periodic,
-            formula=self.model.card.formula,
+            molecule=self.model.card.molecule,
             **self.model.mollification(options.hydrogenMass, options.mollified),
             **arguments,
         )

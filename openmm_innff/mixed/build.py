@@ -18,11 +18,11 @@ from openmm_innff.mixed.bonded import SPLIT, split_terms
 from openmm_innff.mixed.grouping import QUICK, group_forces
 from openmm_innff.mixed.interpolation import interpolation
 from openmm_innff.mixed.masses import repartition
+from openmm_innff.mixed.molecule import check_molecule
 from openmm_innff.mixed.nonbonded import exclude, internal_forces
 from openmm_innff.mixed.subset import (
     Subset,
     check_elements,
-    check_formula,
     rigid_without_term,
     select,
 )
@@ -52,7 +52,7 @@ def create_mixed_system(
     engine: str = "auto",
     skin: float = 0.5,
     reference_energies: bool = False,
-    formula: str | None = None,
+    molecule: Mapping[str, Any] | None = None,
 ) -> openmm.System:
     """Create a System of which a potential describes some atoms and a force field the rest.
 
@@ -96,8 +96,8 @@ def create_mixed_system(
         As for :func:`openmm_innff.system.create_system`.
     periodic
         Whether the potential sees periodic images. None: whether ``system`` has a periodic box.
-    formula
-        That the atoms must have, in the order of Hill, such as "C8H10"; None: any.
+    molecule
+        That the atoms must be, as in a model's card; None: any.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def create_mixed_system(
     Raises
     ------
     SystemSetupError
-        If the atoms are not there, are bonded to others, have another formula, or the box is too
+        If the atoms are not there, are bonded to others, are another molecule, or the box is too
         small.
     UnsupportedElementError
         If the potential does not know an element.
@@ -116,7 +116,7 @@ def create_mixed_system(
     """
     subset = select(topology, system, atoms)
     check_elements(subset, potential.elements)
-    check_formula(subset, formula)
+    check_molecule(subset, molecule)
     if interpolate and remove_constraints and (problem := rigid_without_term(system, subset)):
         raise SystemSetupError(problem)
     if periodic is None:

@@ -8,7 +8,7 @@ import openmm
 from openmm import app
 from openmm.app import element
 
-from openmm_innff.elements import SYMBOLS, hill_formula
+from openmm_innff.elements import SYMBOLS
 from openmm_innff.errors import SystemSetupError, UnsupportedElementError
 
 _HEAVIEST_HYDROGEN = 4.5
@@ -158,28 +158,6 @@ def check_elements(subset: Subset, known: Iterable[str]) -> None:
                 f"atoms: {describe(everything[i])} is {SYMBOLS[number]}, but the model knows only "
                 f"{', '.join(sorted(symbols))}"
             )
-
-
-def check_formula(subset: Subset, formula: str | None) -> None:
-    """Refuse another molecule than the one that a model was trained on.
-
-    Parameters
-    ----------
-    subset
-        The chosen atoms.
-    formula
-        Of that molecule, in the order of Hill; None: any will do.
-
-    Raises
-    ------
-    SystemSetupError
-    """
-    found = hill_formula(subset.numbers)
-    if formula is not None and found != formula:
-        raise SystemSetupError(
-            f"atoms: wanted {formula}, the molecule that the model was trained on, found {found}; "
-            "is it the model of another ligand?"
-        )
 
 
 def describe(atom: app.topology.Atom) -> str:

@@ -111,14 +111,24 @@ def test_elements(potential: Potential) -> None:
 
 def test_the_model_of_another_molecule(alone: Box, potential: Potential) -> None:
     """Alanine dipeptide is C6H12N2O2."""
-    topology, _ = alone
-    numbers = [6] * 6 + [1] * 12 + [7] * 2 + [8] * 2
-    card = ModelCard("other", molecule={"numbers": [*numbers, 1]})
+    topology, positions = alone
+    everything = list(topology.atoms())
+    numbers = [atom.element.atomic_number for atom in everything]
+    at = (10.0 * positions).tolist()
+    card = ModelCard("other", molecule={"numbers": [*numbers, 1], "positions": [*at, [0, 0, 0]]})
     classical = force_field(topology)
     with pytest.raises(SystemSetupError, match=r"wanted C6H13N2O2, .* found C6H12N2O2"):
         Model(potential, card).create_mixed_system(topology, classical, range(N_PEPTIDE))
-    card = ModelCard("mine", molecule={"numbers": numbers})
+    order = np.random.default_rng(1).permutation(N_PEPTIDE)
+    own = {"numbers": [numbers[i] for i in order], "positions": [at[i] for i in order]}
+    card = ModelCard("mine", molecule=own)
     Model(potential, card).create_mixed_system(topology, classical, range(N_PEPTIDE))
+    swapped = [at[i] for i in order]  # a hydrogen and an oxygen
+    oxygen, hydrogen = own["numbers"].index(8), own["numbers"].index(1)
+    swapped[oxygen], swapped[hydrogen] = swapped[hydrogen], swapped[oxygen]
+    card = ModelCard("isomer", molecule={**own, "positions": swapped})
+    with pytest.raises(SystemSetupError, match="an isomer or tautomer of it"):
+        Model(potential, card).create_mixed_system(topology, classical, range(N_PEPTIDE))
 
 
 def test_a_box_must_hold_the_cutoff(solvated: Box, potential: Potential) -> None:

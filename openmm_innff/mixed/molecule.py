@@ -1,0 +1,56 @@
+"""Whether it is the molecule that the model was trained on."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import networkx
+from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
+
+from openmm_innff.elements import hill_formula
+from openmm_innff.errors import SystemSetupError
+from openmm_innff.mixed.subset import Subset
+
+_BOND = 1.2
+"""Atoms closer than this many sums of covalent radii are bonded."""
+
+
+def check_molecule(subset: Subset, molecule: Mapping[str, Any] | None) -> None:
+    """Refuse another molecule than the one that a model was trained on.
+
+    Parameters
+    ----------
+    subset
+        The chosen atoms, in any order. If nothing says which are bonded, isomers can't be told.
+    molecule
+        As in `ModelCard`; empty or None: any will do.
+
+    Raises
+    ------
+    SystemSetupError
+        If the formula is another, or the same atoms are bonded in another way.
+    """
+    if not molecule:
+        return
+    wanted, found = (hill_formula(numbers) for numbers in (molecule["numbers"], subset.numbers))
+    if found != wanted:
+        raise SystemSetupError(
+            f"atoms: wanted {wanted}, the molecule that the model was trained on, found {found}; "
+            "is it the model of another ligand?"
+        )
+    atoms = Atoms(molecule["numbers"], molecule["positions"])
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
+    own = _graph(molecule["numbers"], zip(first.tolist(), second.tolist(), strict=True))
+    given = _graph(subset.numbers, subset.bonds)
+    if subset.bonds and not networkx.vf2pp_is_isomorphic(own, given, node_label="element"):
+        raise SystemSetupError(
+            f"atoms: wanted {wanted} with the bonds of the molecule that the model was trained on, "
+            "found an isomer or tautomer of it"
+        )
+
+
+def _graph(numbers: Iterable[int], bonds: Iterable[tuple[int, int]]) -> Any:
+    graph = networkx.Graph()
+    graph.add_nodes_from((i, {"element": number}) for i, number in enumerate(numbers))
+    graph.add_edges_from(bonds)
+    return graph
