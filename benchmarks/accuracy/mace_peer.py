@@ -5,8 +5,8 @@ r"""Trains a small MACE on frames of the benchmark, and tests it, in the environ
         --hidden 16x0e --cutoff 4.5
 
 `benchmarks/peers.py --install --only mace-small` makes it. The settings are those of MACE's own
-examples for small molecules, with 32 channels of scalars and vectors; a model of the water that fits
-into the minutes ours takes is smaller. Goes on where it was stopped.
+examples for small molecules, with 32 channels of scalars and vectors; a model of the water that
+fits into the minutes ours takes is smaller. Goes on where it was stopped.
 Trains in runs/accuracy/mace-NAME, and writes peers.json, from which the table takes a row.
 """
 
@@ -79,7 +79,8 @@ def train(folder: Path, epochs: int, hidden: str, cutoff: str) -> None:
         "correlation": "3", "max_ell": "3", "batch_size": "5", "valid_batch_size": "5",
         "max_num_epochs": str(epochs), "start_swa": str(3 * epochs // 4), "lr": "0.01",
         "weight_decay": "5e-7", "forces_weight": "1000", "energy_weight": "10",
-        "ema_decay": "0.99", "eval_interval": str(max(1, epochs // 20)), "default_dtype": "float32", "device": "cpu",
+        "ema_decay": "0.99", "eval_interval": str(max(1, epochs // 20)),
+        "default_dtype": "float32", "device": "cpu",
         "seed": "0", "energy_key": "REF_energy", "forces_key": "REF_forces",
         "error_table": "TotalRMSE", "scheduler_patience": "50",
     }  # fmt: skip
