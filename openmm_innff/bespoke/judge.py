@@ -109,11 +109,11 @@ def stability(
         settle_fs=SETTLE,
         seed=seed,
     )
-    mean = float(np.mean(run.temperatures)) if run.temperatures else float("nan")
+    mean = round(float(np.mean(run.temperatures)), 1) if run.temperatures else None
     facts = {
         "temperature_K": temperature,
         "ps": round(run.fs / 1000.0, 2),
-        "mean_temperature_K": round(mean, 1),
+        "mean_temperature_K": mean,
         "broken": run.broken,
     }
     return facts, run.frames

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from openmm_innff.bespoke.folder import LABELS, Folder
 from openmm_innff.files import atomic_write
@@ -123,10 +124,9 @@ def _stability(folder: Folder) -> Iterator[tuple[str, str]]:
     for key, value in folder.state.facts.items():
         if key.startswith("dynamics_"):
             end = f"ended early: {value['broken']}" if value["broken"] else "all bonds intact"
-            yield (
-                f"{value['temperature_K']:g} K",
-                f"{value['ps']:g} ps, mean temperature {value['mean_temperature_K']:g} K, {end}",
-            )
+            mean = value["mean_temperature_K"]
+            kept = "" if mean is None else f"mean temperature {mean:g} K, "
+            yield f"{value['temperature_K']:g} K", f"{value['ps']:g} ps, {kept}{end}"
         if key.startswith("explored_"):
             yield (
                 f"dynamics after round {key.removeprefix('explored_')}",
@@ -161,6 +161,7 @@ def _learning_curve(folder: Folder) -> Figure:
                   label="after the last training")  # fmt: skip
         axis.axhline(state.settings["target"], color="#444444", linestyle=(0, (4, 3)),
                      linewidth=0.9, label="target")  # fmt: skip
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set(xlabel="labelled structures", ylabel="force MAE (meV/Å)", ylim=(0, None))
         axis.legend()
     return figure
