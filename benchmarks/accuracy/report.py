@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator
 
 from accuracy.rows import ROWS, Row
 from openmm_innff.plotstyle import save_figure
@@ -78,32 +79,30 @@ def _peer_lines(row: Row, peer: dict[str, Any]) -> list[str]:
 
 def plot(results: dict[str, Any], path: Path) -> None:
     """Draw the error of forces against the milliseconds of an evaluation."""
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.5, 4), layout="constrained")
     for row in ROWS:
         result = results.get(row.name, {})
         ms = result.get("cost", {}).get("ms", {})
         if not ms or not row.published:
             continue
         test = next(iter(row.published))
-        label = f"INN-FF{' from GFN2-xTB' if row.base else ''}: {row.title}, {row.frames} frames"
-        axes.plot(ms["total"], result["errors"][test][row.metric][1], "o", label=label)
+        label = f"{row.title}, {row.frames} frames{', from GFN2-xTB' if row.base else ''}"
+        error = result["errors"][test][row.metric][1]
+        (drawn,) = axes.plot(ms["total"], error, "o", label=f"{label} ({row.metric})")
         if row.base and "mace-small" in ms:
-            error = row.published[test]["MACE"][1]
-            axes.plot(ms["mace-small"], error, "s", mfc="none", color=axes.lines[-1].get_color())
-            axes.annotate(
-                "MACE, published; cost of OFF23-small",
-                (ms["mace-small"], error),
-                xytext=(8, 8),
-                textcoords="offset points",
-                ha="right",
-                fontsize=6,
-            )
+            other = row.published[test]["MACE"][1]
+            axes.plot(ms["mace-small"], other, "s", mfc="none", color=drawn.get_color())
+    axes.plot([], [], "s", mfc="none", color="grey", label="MACE, published; cost of OFF23-small")
     axes.set(
         xscale="log",
         yscale="log",
         xlabel="energy and forces of a frame (ms, one thread)",
         ylabel="error of forces (meV/Å)",
     )
-    axes.legend(fontsize=6)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    figure.legend(loc="outside right center", fontsize=7)
     save_figure(figure, path)
     plt.close(figure)
