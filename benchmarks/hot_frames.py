@@ -29,7 +29,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where labels are kept")
     parser.add_argument("--frames", type=int, default=RUNS * FRAMES, help="how many to label")
+    parser.add_argument("--compare", type=int, default=0, help="label so many 300 K frames instead")
     arguments = parser.parse_args()
+    if arguments.compare:
+        compare(arguments.compare)
+        return
     arguments.folder.mkdir(parents=True, exist_ok=True)
     trajectory = arguments.folder / "structures.xyz"
     if not trajectory.exists():
@@ -45,6 +49,17 @@ def main() -> None:
     done = [read(file) for file in sorted(arguments.folder.glob("[0-9]*.xyz"))]
     write(OUTPUT, done, format="extxyz")
     print(f"{len(done)} frames written to {OUTPUT}")
+
+
+def compare(count: int) -> None:
+    """Print by how much our labels of frames at 300 K differ from the published ones."""
+    frames = read(Path(os.environ["INNFF_DATA"]) / "dataset_acac" / "test_MD_300K.xyz.gz", ":")
+    for number in np.linspace(0, len(frames) - 1, count).astype(int):
+        published = frames[number]
+        ours = label(Atoms(published.numbers, published.positions))
+        energy = ours.get_potential_energy() - published.get_potential_energy()
+        force = np.sqrt(np.mean((ours.get_forces() - published.get_forces()) ** 2))
+        print(f"frame {number}: {1e3 * energy:.2f} meV, {1e3 * force:.2f} meV/A", flush=True)
 
 
 def run() -> list[Atoms]:

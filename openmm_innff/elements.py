@@ -1,7 +1,5 @@
 """Symbols and atomic numbers of the elements."""
 
-from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from openmm_innff.errors import UnsupportedElementError
@@ -18,17 +16,3 @@ def atomic_number(symbol: str) -> int:
     if symbol not in SYMBOLS[1:]:
         raise UnsupportedElementError(f"element: wanted a symbol such as 'H', found {symbol!r}")
     return SYMBOLS.index(symbol)
-
-
-def hill_formula(numbers: Iterable[int]) -> str:
-    """Return the chemical formula in the order of Hill, such as "C8H10".
-
-    Parameters
-    ----------
-    numbers
-        Atomic numbers.
-    """
-    counts = Counter(SYMBOLS[number] for number in numbers)
-    first = ("C", "H") if "C" in counts else ()
-    ordered = sorted(counts, key=lambda s: (first.index(s) if s in first else len(first), s))
-    return "".join(f"{s}{counts[s] if counts[s] > 1 else ''}" for s in ordered)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ase import Atoms
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -25,7 +26,7 @@ def format_card(
     rows = {
         "description": card.description,
         "elements": " ".join(potential.elements),
-        **({"molecule": f"{card.formula} alone"} if card.formula else {}),
+        **({"molecule": _molecule(card)} if card.molecule else {}),
         "fast part": _kind(potential.config.fast),
         "whole energy" if distilled else "slow part": _kind(potential.config.slow),
         **({"slow part": "the whole less the fast part"} if distilled else {}),
@@ -51,6 +52,10 @@ def format_card(
         _table("Valid range", card.valid_range),
         _table("Training", card.training),
     )
+
+
+def _molecule(card: ModelCard) -> str:
+    return f"{Atoms(card.molecule['numbers']).get_chemical_formula()} alone"
 
 
 def _kind(config: ComponentConfig | EquivariantConfig | BondedConfig) -> str:

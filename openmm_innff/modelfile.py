@@ -15,7 +15,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from openmm_innff.elements import hill_formula
 from openmm_innff.errors import ConfigError, ModelFileError
 from openmm_innff.files import atomic_write
 from openmm_innff.potential import (
@@ -135,11 +134,6 @@ class ModelCard:
         steps: SafeSteps | tuple[SafeSteps, ...] | None = self.safe_steps
         if not isinstance(steps, tuple):
             object.__setattr__(self, "safe_steps", () if steps is None else (steps,))
-
-    @property
-    def formula(self) -> str | None:
-        """Chemical formula (Hill) of the one molecule that it was trained on; None if others."""
-        return hill_formula(self.molecule["numbers"]) if self.molecule else None
 
     def steps_for(self, hydrogen_mass: float) -> SafeSteps | None:
         """Return the safe steps for a mass of hydrogen, or None if none are known.

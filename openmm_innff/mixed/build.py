@@ -20,12 +20,7 @@ from openmm_innff.mixed.interpolation import interpolation
 from openmm_innff.mixed.masses import repartition
 from openmm_innff.mixed.molecule import check_molecule
 from openmm_innff.mixed.nonbonded import exclude, internal_forces
-from openmm_innff.mixed.subset import (
-    Subset,
-    check_elements,
-    rigid_without_term,
-    select,
-)
+from openmm_innff.mixed.subset import Subset, check_elements, rigid_without_term, select
 from openmm_innff.potential import Potential
 from openmm_innff.system import check_box
 

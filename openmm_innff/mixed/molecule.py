@@ -7,7 +7,6 @@ import networkx
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
 
-from openmm_innff.elements import hill_formula
 from openmm_innff.errors import SystemSetupError
 from openmm_innff.mixed.subset import Subset
 
@@ -32,13 +31,13 @@ def check_molecule(subset: Subset, molecule: Mapping[str, Any] | None) -> None:
     """
     if not molecule:
         return
-    wanted, found = (hill_formula(numbers) for numbers in (molecule["numbers"], subset.numbers))
+    atoms = Atoms(molecule["numbers"], molecule["positions"])
+    wanted, found = (x.get_chemical_formula() for x in (atoms, Atoms(subset.numbers)))
     if found != wanted:
         raise SystemSetupError(
             f"atoms: wanted {wanted}, the molecule that the model was trained on, found {found}; "
             "is it the model of another ligand?"
         )
-    atoms = Atoms(molecule["numbers"], molecule["positions"])
     first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
     own = _graph(molecule["numbers"], zip(first.tolist(), second.tolist(), strict=True))
     given = _graph(subset.numbers, subset.bonds)

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from openmm_innff.elements import SYMBOLS, hill_formula
+from openmm_innff.elements import SYMBOLS
 from openmm_innff.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -75,7 +75,8 @@ class Target:
     @property
     def formula(self) -> str:
         """Formula with the charge."""
-        return hill_formula(self.numbers) + (f" {self.charge:+d}" if self.charge else "")
+        text: str = Atoms(self.numbers).get_chemical_formula()
+        return text + (f" {self.charge:+d}" if self.charge else "")
 
     @property
     def electrons(self) -> int:

@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from numpy.typing import NDArray
 
-from openmm_innff.elements import SYMBOLS, hill_formula
+from openmm_innff.elements import SYMBOLS
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -60,7 +60,8 @@ class Molecule:
     @property
     def formula(self) -> str:
         """Formula with the charge."""
-        return hill_formula(self.numbers) + (f" {self.charge:+d}" if self.charge else "")
+        text: str = Atoms(self.numbers).get_chemical_formula()
+        return text + (f" {self.charge:+d}" if self.charge else "")
 
     def atoms(self, positions: FloatArray | None = None) -> Atoms:
         """Return ASE's Atoms, with charge and spin in ``info``.

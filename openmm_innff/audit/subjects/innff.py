@@ -62,7 +62,7 @@ class InnffSubject(Subject):
         self.training_frames = None if frames is None else int(frames)
         if model.card.molecule:
             atoms = Atoms(model.card.molecule["numbers"], model.card.molecule["positions"])
-            self.molecule = Structure.from_atoms(str(model.card.formula), atoms)
+            self.molecule = Structure.from_atoms(atoms.get_chemical_formula(), atoms)
         self.needs_bonds = model.potential.needs_bonds()
         names = ["torch", *(["compiled"] if library() is not None else [])]
         names += [name for name, key in _OPENMM.items() if key == "python" or not torch_obstacle()]
