@@ -197,7 +197,7 @@ def _add_prepare(subcommands: Any) -> None:
         subcommands,
         commands.prepare,
         "a protein and a ligand in water and in a force field, ready for a recipe",
-        "innff prepare protein.pdb ligand.sdf --ligand-xml ligand.xml --out runs/complex",
+        "innff prepare protein.pdb ligand.sdf --ligand-xml ligand.xml --model ligand.innff",
     )
     prepare.add_argument("protein", type=Path, metavar="PROTEIN.pdb", help="'-': none, for solvent")
     where = "the ligand where it binds, with all hydrogens"
@@ -208,6 +208,7 @@ def _add_prepare(subcommands: Any) -> None:
     prepare.add_argument("--ligand-xml", metavar="FILE.xml", help=template)
     made = "where its force field comes from instead; needs openmmforcefields"
     prepare.add_argument("--ligand-force-field", choices=("xml", "openff", "gaff"), help=made)
+    prepare.add_argument("--model", type=Path, help="of the ligand, for the recipe")
     prepare.add_argument("--name", default="LIG", help="of the ligand's residue (LIG)")
     distance = "smallest distance from the faces of the box, angstrom (10)"
     prepare.add_argument("--padding", type=_positive(float), metavar="LENGTH", help=distance)

@@ -68,6 +68,8 @@ def calibrate(arguments: argparse.Namespace) -> None:
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Prepare a complex."""
+    from openmm_innff.mixed.molecule import check_molecule
+    from openmm_innff.model import load_model
     from openmm_innff.prepare import Options, read_ligand, write_prepared
     from openmm_innff.prepare import prepare as make
 
@@ -81,13 +83,17 @@ def prepare(arguments: argparse.Namespace) -> None:
     }
     options = Options(**{key: value for key, value in given.items() if value is not None})
     ligand = read_ligand(arguments.ligand, arguments.name)
+    model = arguments.model
+    if model is not None:
+        check_molecule(ligand.numbers, ligand.bonds, load_model(model).card.molecule)
     protein = None if str(arguments.protein) == "-" else arguments.protein
     prepared = make(protein, ligand, options)
     out = arguments.out or Path("runs") / arguments.ligand.stem
-    recipe = write_prepared(prepared, ligand, out)
+    recipe = write_prepared(prepared, ligand, out, model)
     for note in prepared.notes:
         print(f"protein: {note}")
-    print(f"{prepared.topology.getNumAtoms()} atoms; give the model in {recipe}, then: innff run")
+    before = f"give the model in {recipe}, then: " if model is None else ""
+    print(f"{prepared.topology.getNumAtoms()} atoms; {before}innff run {recipe}")
 
 
 def run(arguments: argparse.Namespace) -> None:

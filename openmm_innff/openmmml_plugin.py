@@ -178,7 +178,7 @@ class INNFFPotentialImpl(MLPotentialImpl):
         whole = _like(topology) if temporary else system
         subset = select(topology, whole, range(topology.getNumAtoms()) if atoms is None else atoms)
         check_elements(subset, self.model.potential.elements)
-        check_molecule(subset, self.model.card.molecule)
+        check_molecule(subset.numbers, subset.bonds, self.model.card.molecule)
         arguments = options.for_forces()
         if temporary:
             arguments["backend"] = "python"  # copied by OpenMM-ML

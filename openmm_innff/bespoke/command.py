@@ -27,6 +27,7 @@ _OPTIONS = {
     "base_steps": (int, "N", "optimiser steps of that (10000)"),
     "stability_ps": (float, "PS", "dynamics that test the model, at both temperatures (20)"),
     "seed": (int, "N", "of all random numbers (0)"),
+    "licence": (str, "NAME", "of model and labels, for the model's card (unknown)"),
 }
 
 

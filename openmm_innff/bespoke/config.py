@@ -45,6 +45,8 @@ class BespokeConfig:
     scans : int
         Dihedral angles whose profiles are compared, at most.
     seed : int
+    licence : str
+        Of the model and of its labels, for the card.
     base : str
         Model that the first training goes on from, such as one of a cheaper level of theory: the
         name of a shipped one, or a file; empty: none.
@@ -70,6 +72,7 @@ class BespokeConfig:
     stability_ps: float = 20.0
     scans: int = 6
     seed: int = 0
+    licence: str = "unknown"
     base: str = ""
     base_frames: int = 0
     base_steps: int = 10000

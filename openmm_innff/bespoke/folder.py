@@ -114,9 +114,8 @@ class Folder:
                 f"{identity['smiles']}; choose another folder with --out"
             )
         old = self.state.settings
-        changed = [
-            k for k, v in settings.items() if k not in (*BUDGETS, "training") and old.get(k) != v
-        ]
+        free = (*BUDGETS, "training")
+        changed = [k for k, v in settings.items() if k not in free and old.get(k, v) != v]
         if changed:
             key = changed[0]
             raise SimulationError(

@@ -61,6 +61,8 @@ def configure(
         "description": f"{molecule.formula}, {molecule.smiles}: this molecule alone",
         "level_of_theory": level.key,
         "data": f"{count} structures labelled by innff bespoke",
+        "data_licence": config.licence,
+        "licence": config.licence,
         "valid_range": {"molecule": molecule.smiles, "charge": molecule.charge,
                         "temperature_K": f"up to {config.hot:g}"},
     }  # fmt: skip

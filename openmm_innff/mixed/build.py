@@ -111,7 +111,7 @@ def create_mixed_system(
     """
     subset = select(topology, system, atoms)
     check_elements(subset, potential.elements)
-    check_molecule(subset, molecule)
+    check_molecule(subset.numbers, subset.bonds, molecule)
     if interpolate and remove_constraints and (problem := rigid_without_term(system, subset)):
         raise SystemSetupError(problem)
     if periodic is None:

@@ -1,6 +1,6 @@
 """Whether it is the molecule that the model was trained on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import networkx
@@ -8,19 +8,22 @@ from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
 
 from openmm_innff.errors import SystemSetupError
-from openmm_innff.mixed.subset import Subset
 
 _BOND = 1.2
 """Atoms closer than this many sums of covalent radii are bonded."""
 
 
-def check_molecule(subset: Subset, molecule: Mapping[str, Any] | None) -> None:
+def check_molecule(
+    numbers: Sequence[int], bonds: Iterable[tuple[int, int]], molecule: Mapping[str, Any] | None
+) -> None:
     """Refuse another molecule than the one that a model was trained on.
 
     Parameters
     ----------
-    subset
-        The chosen atoms, in any order. If nothing says which are bonded, isomers can't be told.
+    numbers
+        Atomic numbers, in any order.
+    bonds
+        Between places in ``numbers``. If there is none, isomers can't be told.
     molecule
         As in `ModelCard`; empty or None: any will do.
 
@@ -32,7 +35,7 @@ def check_molecule(subset: Subset, molecule: Mapping[str, Any] | None) -> None:
     if not molecule:
         return
     atoms = Atoms(molecule["numbers"], molecule["positions"])
-    wanted, found = (x.get_chemical_formula() for x in (atoms, Atoms(subset.numbers)))
+    wanted, found = (x.get_chemical_formula() for x in (atoms, Atoms(numbers)))
     if found != wanted:
         raise SystemSetupError(
             f"atoms: wanted {wanted}, the molecule that the model was trained on, found {found}; "
@@ -40,8 +43,8 @@ def check_molecule(subset: Subset, molecule: Mapping[str, Any] | None) -> None:
         )
     first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
     own = _graph(molecule["numbers"], zip(first.tolist(), second.tolist(), strict=True))
-    given = _graph(subset.numbers, subset.bonds)
-    if subset.bonds and not networkx.vf2pp_is_isomorphic(own, given, node_label="element"):
+    given = _graph(numbers, bonds)
+    if given.edges and not networkx.vf2pp_is_isomorphic(own, given, node_label="element"):
         raise SystemSetupError(
             f"atoms: wanted {wanted} with the bonds of the molecule that the model was trained on, "
             "found an isomer or tautomer of it"

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from openmm import app, unit
 
 from openmm_innff.errors import ConfigError, MissingDependencyError, SystemSetupError
-from openmm_innff.files import atomic_write, make_folder
 from openmm_innff.prepare.field import force_field
 from openmm_innff.prepare.ligand import Ligand, check_ligand
 from openmm_innff.settings import check_fields
 from openmm_innff.units import ANGSTROM_TO_NM
 
-STRUCTURE, SYSTEM, RECIPE = "complex.pdb", "system.xml", "recipe.toml"
 CUTOFF = 1.0  # nm
 _CAPS = ("ACE", "NME", "NHE")
 _ATOM = ("ATOM", "HETATM")
@@ -152,33 +150,6 @@ def prepare(protein: str | os.PathLike[str] | None, ligand: Ligand, options: Opt
     return Prepared(modeller.topology, positions, system, notes)
 
 
-def write_prepared(prepared: Prepared, ligand: Ligand, folder: str | os.PathLike[str]) -> Path:
-    """Write a complex and a recipe that runs it.
-
-    Parameters
-    ----------
-    prepared
-        The complex.
-    ligand
-        Its ligand.
-    folder
-        Made if missing; files of the same names are replaced.
-
-    Returns
-    -------
-    Path
-        The recipe.
-    """
-    out = make_folder(folder)
-    with atomic_write(out / STRUCTURE) as file:
-        app.PDBFile.writeFile(prepared.topology, prepared.positions * unit.nanometer, file)
-    with atomic_write(out / SYSTEM) as file:
-        file.write(openmm.XmlSerializer.serialize(prepared.system))
-    with atomic_write(out / RECIPE) as file:
-        file.write(_TEMPLATE.format(name=ligand.name, structure=STRUCTURE, system=SYSTEM))
-    return out / RECIPE
-
-
 def repaired(
     path: str | os.PathLike[str], pH: float
 ) -> tuple[app.Topology, NDArray[np.float64], tuple[str, ...]]:
@@ -284,25 +255,3 @@ def _check_overlap(topology: app.Topology, positions: NDArray[np.float64], ligan
                 f"{atom.name} of {atom.residue.name} {atom.residue.id}; wanted a ligand beside "
                 f"the protein, with positions in the same frame, and not bonded to it"
             )
-
-
-_TEMPLATE = """\
-# Made by innff prepare. Give the model of the ligand, then: innff run recipe.toml
-
-title = "{name} in its complex"
-structure = "{structure}"
-mm_system = "{system}"
-ligand = "{name}"
-model = "your-ligand.innff"
-
-outer_step_fs = 4.0
-inner_step_fs = 1.0
-hydrogen_mass_amu = 3.0
-temperature_K = 300.0
-pressure_bar = 1.0
-friction_per_ps = 1.0
-equilibration_ps = 20.0
-equilibration_friction_per_ps = 10.0
-length_ps = 100.0
-report_every_fs = 200.0
-"""

@@ -48,6 +48,11 @@ class Ligand:
     source: str
 
     @property
+    def numbers(self) -> list[int]:
+        """Atomic numbers."""
+        return [app.Element.getBySymbol(symbol).atomic_number for symbol in self.symbols]
+
+    @property
     def atom_names(self) -> list[str]:
         """Names such as C1, C2, H1: the element, and how many of it there were."""
         seen: Counter[str] = Counter()

@@ -158,8 +158,9 @@ def test_frames_that_fail_are_left_out(config, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_target_and_the_time_end_it(config, tmp_path):
-    easy = dataclasses.replace(config, target=1e5, rounds=4, scans=0)
-    run(easy, tmp_path / "easy")
+    easy = dataclasses.replace(config, target=1e5, rounds=4, scans=0, licence="CC0-1.0")
+    path, _ = run(easy, tmp_path / "easy")
+    assert load_model(path).card.licence == "CC0-1.0"
     report = json.loads((tmp_path / "easy" / "report.json").read_text())
     assert (len(report["rounds"]), report["rounds_ended"]) == (1, "target reached")
     hasty = dataclasses.replace(easy, target=1.0, minutes=1e-3)
@@ -181,6 +182,16 @@ def test_how_it_is_trained_is_kept_in_its_folder(config, tmp_path):
     unsaid = dataclasses.replace(config, training="")
     Folder(out, unsaid, molecule, resume=True)
     assert copy.read_text() == SMALL
+
+
+def test_a_run_of_an_older_version_goes_on(config, tmp_path):
+    """It lacks settings that came later; they have their defaults."""
+    molecule, out = load_molecule("OO"), tmp_path / "run"
+    Folder(out, config, molecule, resume=False)
+    state = json.loads((out / "state.json").read_text())
+    del state["settings"]["licence"]
+    (out / "state.json").write_text(json.dumps(state))
+    assert Folder(out, config, molecule, resume=True).config.licence == "unknown"
 
 
 def test_what_can_not_work_is_said_before_anything_is_made(config, tmp_path, monkeypatch):

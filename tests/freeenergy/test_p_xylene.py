@@ -15,7 +15,7 @@ from openmm_innff.correction import Sampling, correction, sample_stages
 from openmm_innff.recipe import RunConfig
 from openmm_innff.simulation.complexes import load_complex
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "t4-lysozyme-pxylene"
+RECIPE = Path(__file__).parents[2] / "recipes" / "p-xylene"
 
 
 def test_mbar_agrees_with_reweighting() -> None:
@@ -26,7 +26,7 @@ def test_mbar_agrees_with_reweighting() -> None:
     folder = Path(package.origin).parent / "data" / "T4-lysozyme-L99A-implicit"
     config = RunConfig(
         prmtop=str(folder / "ligand.prmtop"), inpcrd=str(folder / "ligand.crd"), ligand="TMP",
-        model=str(RECIPE / "p-xylene-gfn2.innff"),
+        model=str(RECIPE / "p-xylene.innff"),
     )  # fmt: skip
     found = load_complex(config)
     system = load_model(config.model).create_mixed_system(

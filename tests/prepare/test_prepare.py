@@ -175,7 +175,9 @@ def test_complex_in_water(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr().out
     assert "removed: ZN" in shown
     assert "missing heavy atoms added" in shown
+    assert f"give the model in {out / 'recipe.toml'}, then: innff run" in shown
     recipe = load_recipe(out / "recipe.toml")
+    assert str(recipe.model).endswith("your-ligand.innff")
     pdb = app.PDBFile(str(recipe.structure))
     system = openmm.XmlSerializer.deserialize(Path(str(recipe.mm_system)).read_text())
     assert system.getNumParticles() == pdb.topology.getNumAtoms() > 500
@@ -183,6 +185,21 @@ def test_complex_in_water(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     ligand = [r for r in pdb.topology.residues() if r.name == "LIG"]
     assert [len(list(r.atoms())) for r in ligand] == [6]
     assert sum(1 for b in pdb.topology.bonds() if b[0].residue is ligand[0]) == 5
+
+
+def test_a_model_that_the_recipe_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It must be that of the ligand, and is known before anything takes long."""
+    pytest.importorskip("rdkit")
+    p_xylene = Path(__file__).parents[2] / "recipes" / "p-xylene" / "p-xylene.innff"
+    arguments = ["prepare", "-", str(folder / "methanol.sdf"), "--out", str(folder / "with-model")]
+    arguments += ["--ligand-xml", str(folder / "methanol.xml"), "--padding", "11", "--model"]
+    assert main([*arguments, str(p_xylene)]) == 2
+    assert "wanted C8H10, the molecule that the model was" in capsys.readouterr().err
+    assert not (folder / "with-model").exists()
+    assert main([*arguments, "water-pbe0"]) == 0
+    recipe = folder / "with-model" / "recipe.toml"
+    assert capsys.readouterr().out.endswith(f" atoms; innff run {recipe}\n")
+    assert load_recipe(recipe).model == "water-pbe0"
 
 
 def test_faults_of_a_protein(tmp_path: Path) -> None:
