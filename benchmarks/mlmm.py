@@ -31,7 +31,7 @@ SYSTEMS = {
         "LysozymeImplicit",
         {"implicitSolvent": app.OBC2},
         "TMP",
-        "t4-lysozyme-pxylene/p-xylene-gfn2.innff",
+        "p-xylene/p-xylene.innff",
     ),
 }
 OUTER_FS, INNER_FS, HYDROGEN = 4.0, 1.0, 3.0

@@ -158,7 +158,7 @@ def site_figure(course: SiteCourse) -> Figure:
         first: Axes = axes[0, 0]
         first.plot(course.time, course.rmsd, label="RMSD of heavy atoms", linewidth=1.0)
         first.plot(course.time, course.displacement, label="centre", linewidth=1.0)
-        first.set(title="Distance from the start", ylabel="distance (Å)", ylim=(0, None))
+        first.set(title="Distance from the start", ylabel="distance (Å)")
         for (name, values), colour in zip(energies.items(), CYCLE[2:4], strict=False):
             axes[0, 1].plot(course.time, values, label=name, linewidth=1.0, color=colour)
         if energies:
@@ -167,6 +167,7 @@ def site_figure(course: SiteCourse) -> Figure:
             axis.set_xlabel("time (ps)")
             axis.margins(x=0.02, y=0.15)
             axis.legend(loc="upper right", ncols=2)
+        first.set_ylim(bottom=0)  # after the margins, which make room for the legend
     return figure
 
 

@@ -20,7 +20,7 @@ from openmm_innff.correction import STAGES, Sampling, convergence, correction, s
 from openmm_innff.recipe import RunConfig, load_recipe
 from openmm_innff.simulation.complexes import load_complex
 
-MODEL = Path(__file__).parents[1] / "t4-lysozyme-pxylene" / "p-xylene-gfn2.innff"
+MODEL = Path(__file__).parents[1] / "p-xylene" / "p-xylene.innff"
 
 
 def p_xylene(solvent: str) -> RunConfig:

@@ -24,8 +24,10 @@ from openmm_innff.plotstyle import CYCLE, REFERENCE, new_figure, save_figure, st
 from openmm_innff.recipe import load_recipe
 
 KCAL = 23.060548  # kcal/mol per eV
-NEAR = 4.5
-"""O-O in angstrom: up to here all atoms of a dimer see the other molecule (slow cutoff 5)."""
+NEAR = 6.0
+"""O-O in angstrom: beyond it a model with a cutoff of 6 has hardly a pair of atoms left to see."""
+DIMERS = "dimers alone"
+"""The model of molecules and dimers, which the correction is made of."""
 STRETCHES = ("0.9", "1.0", "1.2", "1.5", "2.0")
 
 
@@ -36,7 +38,8 @@ def main() -> None:
     given = parser.parse_args()
     files = {
         "water-pbe0": "water-pbe0",
-        "water-ccsdt": str(given.out / "final" / "water-ccsdt.innff"),
+        "water-ccsdt": str(given.out / "water-ccsdt" / "water-ccsdt.innff"),
+        DIMERS: str(given.out / "ccsdt" / "ccsdt.innff"),
     }
     models = {
         name: load_model(file)
@@ -45,7 +48,8 @@ def main() -> None:
     }
     results = {"curve": binding_curve(given.out, models), "S22x5": stretched_dimer(models)}
     if given.liquid_ps:
-        results["rdf"] = liquid(given.out, {n: files[n] for n in models}, given.liquid_ps)
+        liquids = {name: files[name] for name in models if name != DIMERS}
+        results["rdf"] = liquid(given.out, liquids, given.liquid_ps)
     with atomic_write(given.out / "results.json") as file:
         json.dump(results, file, indent=1)
     print(json.dumps(results, indent=1))

@@ -8,8 +8,8 @@ from ase.geometry import find_mic
 from openmm_innff.model import Model
 
 WATER = (8, 1, 1)
-REACH = 7.0
-"""O-O in angstrom: pairs farther apart are left out, where the difference is nothing."""
+REACH = 6.2
+"""O-O in angstrom, half of the liquid's box: pairs farther apart are left out."""
 
 
 def evaluate(model: Model, atoms: Atoms) -> tuple[float, np.ndarray]:
@@ -28,26 +28,30 @@ def molecules_of(atoms: Atoms) -> int:
 
 
 class PairCorrection:
-    """A model of molecules and dimers as a many-body expansion to second order.
+    """Difference of two models of molecules and dimers: a many-body expansion to second order.
 
     Parameters
     ----------
-    model : Model
-        Of the difference of two levels of theory.
+    best, cheap : Model
+        Of two levels of theory; both know molecules and dimers alone.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._run = {
-            n: model.potential.evaluator("total", n * list(WATER), periodic=False) for n in (1, 2)
-        }
+    def __init__(self, best: Model, cheap: Model) -> None:
+        self._best, self._cheap = (
+            {n: model.potential.evaluator("total", n * list(WATER), periodic=False) for n in (1, 2)}
+            for model in (best, cheap)
+        )
+        of_elements = [model.potential.reference_energy(list(WATER)) for model in (best, cheap)]
+        self._reference = of_elements[0] - of_elements[1]
         self._box = torch.zeros(3, 3, dtype=torch.float64)
-        self._reference = model.potential.reference_energy(list(WATER))
 
     def whole(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
         """Return energy and forces of one or two molecules, each as O, H, H."""
-        count = len(positions) // len(WATER)
-        energy, forces = self._run[count](torch.as_tensor(positions), self._box)
-        return float(energy) + count * self._reference, forces.numpy().astype(np.float64)
+        count, places = len(positions) // len(WATER), torch.as_tensor(positions)
+        energy, forces = self._best[count](places, self._box)
+        less, fewer = self._cheap[count](places, self._box)
+        difference = (forces - fewer).numpy().astype(np.float64)
+        return float(energy - less) + count * self._reference, difference
 
     def liquid(self, atoms: Atoms) -> tuple[float, np.ndarray]:
         """Return energy and forces of a box, in the order of its atoms."""

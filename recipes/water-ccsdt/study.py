@@ -2,14 +2,17 @@
 
     INNFF_DATA=/path/to/data python recipes/water-ccsdt/study.py --out runs/water-ccsdt
 
-The liquid keeps the forces of its own data, which hold what many molecules do to each other; what
-CCSD(T) adds to PBE0 for each molecule and each pair of them is learned from the labels as a model
-of the difference, and added (a many-body expansion to second order). Then water-pbe0 is trained on:
-the liquid with its new labels, molecules and dimers. Finished steps are kept.
+Two models of molecules and dimers, of CCSD(T) and of PBE0, go on from one of many cheap labels.
+The liquid keeps the forces of its own data, which hold what many molecules do to each other, and
+gets the difference of the two models for each molecule and each pair (a many-body expansion to
+second order). One model learns all of it: the liquid with its new labels, molecules and dimers.
+Finished steps are kept.
 """
 
 import argparse
+import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,65 +26,63 @@ from openmm_innff.reference.store import write_frames
 from openmm_innff.training import load_config, train
 
 HERE = Path(__file__).parent
-BASE = "water-pbe0"
+SHIPPED = "water-pbe0"
+APART = 20
+"""Of so many frames, one is held out."""
 REPEAT = 3
-"""So many times molecules and dimers are shown for each time that the liquid is."""
+"""So many times labelled molecules and dimers are shown for each time that the liquid is."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/water-ccsdt"))
     parser.add_argument("--frames", type=int, default=240, help="of the liquid")
+    parser.add_argument("--taught", type=int, default=600, help="dimers that a model labels")
     given = parser.parse_args()
-    difference = trained("difference", given.out, differences, None)
-    correction = PairCorrection(difference)
-    gas = isolated(given.out, correction)
-    liquid = corrected_liquid(given.out, correction, given.frames)
-    model = load_model(BASE)
-    for name in ("first", "final"):
+    out = given.out
+    os.environ["STUDY"] = str(out.resolve())
+    base = trained(out, "base", "base.toml", lambda: read(out / "pool-gfn2.xyz", ":"))
+    best, cheap = (
+        trained(out, name, "pair.toml", lambda f=f"dear-{name}.xyz": read(out / f, ":"), base)
+        for name in ("ccsdt", "pbe0")
+    )
+    labels = read(out / "dear-ccsdt.xyz", ":")
+    more = taught(out, best, given.taught)
+    liquid = corrected_liquid(out, PairCorrection(best, cheap), given.frames)
+    model = None
+    for name, toml in (("first", "first.toml"), ("water-ccsdt", "final.toml")):
+        scaled = shifted(liquid, labels, model or load_model(SHIPPED))
+        held_out = [a for frames in (labels, more, scaled) for a in frames[::APART]]
+        write_frames(out / f"{name}-valid.xyz", held_out)
+        shown = REPEAT * others(labels) + others(more) + others(scaled)
+        model = trained(out, name, toml, lambda shown=shown: shown, model)
 
-        def frames(out: Path, model: Model = model) -> list[Atoms]:
-            return REPEAT * gas + shifted(liquid, gas, model)
 
-        model = trained(name, given.out, frames, model)
-    print(f"written: {given.out / 'final' / 'water-ccsdt.innff'}")
-
-
-def trained(name, out, make, base: Model | None) -> Model:
-    """Train with NAME.toml on frames, or go on, or load what is there."""
-    folder = out / name
+def trained(
+    out: Path, name: str, toml: str, frames: Callable[[], list[Atoms]], base: Model | None = None
+) -> Model:
+    """Train on frames, or go on, or load what is there."""
+    os.environ["NAME"] = name
     file = out / f"{name}-train.xyz"
     if not file.is_file():
-        write_frames(file, make(out))
-    os.environ["STUDY"] = str(out.resolve())
-    config = load_config(HERE / f"{name}.toml", base.potential.config if base else None)
-    model = folder / f"{config.card.name}.innff"
+        write_frames(file, frames())
+    config = load_config(HERE / toml, base.potential.config if base else None)
+    config = dataclasses.replace(config, card=dataclasses.replace(config.card, name=name))
+    model = out / name / f"{name}.innff"
     if not model.is_file():
-        train(config, folder, resume=(folder / "checkpoint.pt").is_file(), base=base)
+        train(config, model.parent, resume=(model.parent / "checkpoint.pt").is_file(), base=base)
     return load_model(model)
 
 
-def differences(out: Path) -> list[Atoms]:
-    """Return CCSD(T) minus PBE0 of the structures that have both."""
-    best = {key(a): a for a in read(out / "dear-ccsdt.xyz", ":")}
-    cheap = {key(a): a for a in read(out / "dear-pbe0.xyz", ":")}
-    found = []
-    for name in best.keys() & cheap.keys():
-        one, other = best[name], cheap[name]
-        energy = one.get_potential_energy() - other.get_potential_energy()
-        found.append(labelled(one, energy, one.get_forces() - other.get_forces()))
-    return sorted(found, key=len)
+def others(frames: list[Atoms]) -> list[Atoms]:
+    """Return the frames that are not held out."""
+    return [a for k, a in enumerate(frames) if k % APART]
 
 
-def isolated(out: Path, correction: PairCorrection) -> list[Atoms]:
-    """Return molecules and dimers: with CCSD(T), or with PBE0 and what is learned of the rest."""
-    found = read(out / "dear-ccsdt.xyz", ":")
-    for atoms in read(out / "cheap-pbe0.xyz", ":"):
-        energy, forces = correction.whole(atoms.positions)
-        found.append(
-            labelled(atoms, atoms.get_potential_energy() + energy, atoms.get_forces() + forces)
-        )
-    return found
+def taught(out: Path, best: Model, count: int) -> list[Atoms]:
+    """Return dimers of all kinds with labels of the dimer model."""
+    dimers = [a for a in read(out / "pool-gfn2.xyz", ":") if len(a) == 2 * len(WATER)]
+    return [labelled(a, *evaluate(best, a)) for a in dimers[:: len(dimers) // count][:count]]
 
 
 def corrected_liquid(out: Path, correction: PairCorrection, count: int) -> list[Atoms]:
@@ -125,11 +126,6 @@ def labelled(atoms: Atoms, energy: float, forces: np.ndarray) -> Atoms:
     made = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     made.calc = SinglePointCalculator(made, energy=energy, forces=forces)
     return made
-
-
-def key(atoms: Atoms) -> bytes:
-    """Return what tells structures apart."""
-    return np.round(1e5 * atoms.positions).astype(int).tobytes()
 
 
 if __name__ == "__main__":
