@@ -28,7 +28,7 @@ SHARED_NAMES = {"ase": "ase calculator"}
 # Each module or subpackage imports only from lines above its own.
 LAYERS = (
     ("errors", "units"),
-    ("files", "elements", "interrupt", "settings"),
+    ("files", "elements", "interrupt", "settings", "connectivity"),
     ("cluster", "plotstyle", "statistics"),
     ("data",),
     ("reference",),

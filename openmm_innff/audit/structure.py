@@ -8,14 +8,12 @@ from typing import Self
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.neighborlist import natural_cutoffs, neighbor_list
 from numpy.typing import NDArray
+
+from openmm_innff.connectivity import bonds_of, molecule_numbers
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-_BOND = 1.2
-"""Atoms closer than this many sums of covalent radii are bonded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +51,7 @@ class Structure:
     def of_frame(cls, name: str, numbers: Indices, positions: Array, cell: Array | None) -> Self:
         """Make a structure of arrays, see the class; bonds are guessed from covalent radii."""
         atoms = Atoms(numbers, positions, cell=cell, pbc=cell is not None)
-        first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
-        bonds = {(int(i), int(j)) for i, j in zip(first, second, strict=True) if i < j}
-        return cls(name, numbers, positions, cell, tuple(sorted(bonds)))
+        return cls(name, numbers, positions, cell, tuple(bonds_of(atoms)))
 
     def __len__(self) -> int:
         """Return the number of atoms."""
@@ -74,18 +70,8 @@ class Structure:
     @cached_property
     def molecules(self) -> list[Indices]:
         """Atoms that hang together by bonds, each sorted, in the order of their first atoms."""
-        owner = list(range(len(self)))
-
-        def root(atom: int) -> int:
-            while owner[atom] != atom:
-                atom = owner[atom]
-            return atom
-
-        for first, second in self.bonds:
-            low, high = sorted((root(first), root(second)))
-            owner[high] = low
-        roots = np.array([root(atom) for atom in range(len(self))])
-        return [np.flatnonzero(roots == number) for number in np.unique(roots)]
+        molecule = molecule_numbers(len(self), self.bonds)
+        return [np.flatnonzero(molecule == number) for number in np.unique(molecule)]
 
     def moved(self, positions: Array) -> Self:
         """Return the same atoms elsewhere."""

@@ -5,12 +5,9 @@ from typing import Any
 
 import networkx
 from ase import Atoms
-from ase.neighborlist import natural_cutoffs, neighbor_list
 
+from openmm_innff.connectivity import bonds_of
 from openmm_innff.errors import SystemSetupError
-
-_BOND = 1.2
-"""Atoms closer than this many sums of covalent radii are bonded."""
 
 
 def check_molecule(
@@ -41,8 +38,7 @@ def check_molecule(
             f"atoms: wanted {wanted}, the molecule that the model was trained on, found {found}; "
             "is it the model of another ligand?"
         )
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=_BOND))
-    own = _graph(molecule["numbers"], zip(first.tolist(), second.tolist(), strict=True))
+    own = _graph(molecule["numbers"], bonds_of(atoms))
     given = _graph(numbers, bonds)
     if given.edges and not networkx.vf2pp_is_isomorphic(own, given, node_label="element"):
         raise SystemSetupError(

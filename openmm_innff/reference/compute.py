@@ -5,10 +5,9 @@ import time
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import build_neighbor_list, natural_cutoffs
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
+from openmm_innff.connectivity import bonds_of, molecule_numbers
 from openmm_innff.errors import DataError
 from openmm_innff.reference import gaussian, tight_binding
 from openmm_innff.reference.level import Level
@@ -87,9 +86,7 @@ def two_molecules(target: Target) -> list[NDArray[np.int64]]:
 def molecule_of(target: Target) -> NDArray[np.int64]:
     """Return the number of the molecule of each atom, by covalent radii, shape (N,)."""
     atoms = Atoms(target.numbers, target.positions)
-    near = build_neighbor_list(atoms, natural_cutoffs(atoms, mult=1.2), self_interaction=False)
-    found = connected_components(near.get_connectivity_matrix(sparse=True), directed=False)[1]
-    return np.asarray(found, dtype=np.int64)
+    return molecule_numbers(len(atoms), bonds_of(atoms))
 
 
 def _combine(parts: list[tuple[float, Label]]) -> Label:
