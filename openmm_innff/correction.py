@@ -205,13 +205,14 @@ def correction(samples: Samples) -> Correction:
     counts = np.array([len(frames) for _, frames in chosen])
     classical = np.concatenate([samples.classical[k, frames] for k, frames in chosen])
     change = np.concatenate([difference[k, frames] for k, frames in chosen])
+    zero = float(change.mean())  # of the model's energy; MBAR would begin far from its solution
     stages = np.array(samples.stages)[:, None]
-    mbar = _mbar((classical + stages * change) / kT, counts)
+    mbar = _mbar((classical + stages * (change - zero)) / kT, counts)
     found = mbar.compute_free_energy_differences()
     first = difference[0, chosen[0][1]] / kT
     weights = np.exp(-(first - first.min()))
     return Correction(
-        value=kT * float(found["Delta_f"][0, -1]),
+        value=zero + kT * float(found["Delta_f"][0, -1]),
         error=kT * float(found["dDelta_f"][0, -1]),
         reweighted=kT * float(first.min() - np.log(weights.mean())),
         reweighted_error=kT * float(weights.std() / weights.mean() / np.sqrt(len(weights))),

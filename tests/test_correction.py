@@ -1,5 +1,7 @@
 """Free energies from one end of an interpolation to the other, where the answer is known."""
 
+import dataclasses
+
 import numpy as np
 import openmm
 import pytest
@@ -45,6 +47,14 @@ def test_springs(samples: Samples) -> None:
     assert found.reweighted_error > found.error
     np.testing.assert_allclose(found.overlap.sum(1), 1, atol=1e-6)
     assert found.independent.min() > 50
+
+
+@pytest.mark.parametrize("zero", [-150.0, 1e6])
+def test_the_zero_of_the_energy_is_arbitrary(samples: Samples, zero: float) -> None:
+    moved = correction(dataclasses.replace(samples, learned=samples.learned + zero))
+    found = correction(samples)
+    assert moved.value - zero == pytest.approx(found.value, abs=1e-6)
+    assert moved.error == pytest.approx(found.error, abs=1e-6)
 
 
 def test_energies_of_both_ends(samples: Samples) -> None:
