@@ -113,7 +113,8 @@ class Trainer:
             self._calibrate("slow", self.force_scale)
 
     def _calibrate(self, part: str, scale: float) -> None:
-        calibrate(self.potential, part, self.training[:CALIBRATION_FRAMES], scale)
+        apart = max(1, len(self.training) // CALIBRATION_FRAMES)  # of all kinds of frames there are
+        calibrate(self.potential, part, self.training[::apart][:CALIBRATION_FRAMES], scale)
 
     def _make_optimizer(self) -> Soap:
         return Soap(self.trained_parameters(), lr=self.config.optimizer.learning_rate)

@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/water-ccsdt"))
     parser.add_argument("--dimers", type=int, default=48, help="for the dear level")
-    parser.add_argument("--pressed", type=int, default=16, help="more, pressed together")
+    parser.add_argument("--pressed", type=int, default=32, help="more, pressed together")
     parser.add_argument("--molecules", type=int, default=30, help="for the dear level")
     parser.add_argument("--pool", type=int, default=3000, help="dimers for the cheap level")
     parser.add_argument("--seed", type=int, default=1)

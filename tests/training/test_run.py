@@ -16,7 +16,8 @@ from openmm_innff.errors import ConfigError, DataError, SimulationError
 from openmm_innff.model import load_model
 from openmm_innff.modelfile import read_model, read_uncertainty
 from openmm_innff.potential import EquivariantConfig
-from openmm_innff.training import load_config, train
+from openmm_innff.training import load_config, train, trainer
+from openmm_innff.training.calibrate import calibrate
 from openmm_innff.training.config import DataConfig, UncertaintyConfig
 from openmm_innff.training.predict import predict
 from openmm_innff.training.shift import smallest_shift
@@ -222,6 +223,21 @@ def test_a_loss_that_is_not_finite_stops_the_run(small_config, tmp_path, monkeyp
     )
     with pytest.raises(SimulationError, match="the loss is nan in stage fast, step 0"):
         train(small_config, tmp_path / "run", progress=False)
+
+
+def test_scales_are_those_of_all_kinds_of_frames(small_config, tmp_path, monkeypatch):
+    """Single molecules first, then pairs: both have a say in what is normal."""
+    frames = 7 * read(small_config.data.train, ":")
+    write(small_config.data.train, sorted(frames, key=len), format="extxyz")
+    sizes = []
+
+    def calibrated(potential, part, sample, scale):
+        sizes.append({len(batch.positions) for batch in sample})
+        return calibrate(potential, part, sample, scale)
+
+    monkeypatch.setattr(trainer, "calibrate", calibrated)
+    train(small_config, tmp_path / "run", progress=False)
+    assert sizes == [{3, 6}, {3, 6}]
 
 
 def test_double_precision_and_a_single_stage(small_config, tmp_path):
