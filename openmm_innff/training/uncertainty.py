@@ -26,6 +26,8 @@ PROBES = 16
 COMPONENTS = 32
 """Components of the forces of each validation frame that are compared."""
 DRAWS = 32
+NOTHING = 1e-9
+"""Components whose variance is so much smaller than the mean are those that symmetry makes zero."""
 PRIORS = tuple(10.0**k for k in range(-10, 0, 2))
 """Of the regulariser, in units of the mean of the matrix's diagonal; the likeliest is taken."""
 
@@ -217,10 +219,14 @@ def _choose_prior(information: Tensor, held_out: Sequence[Rows]) -> tuple[float,
 
 
 def _compared(factor: Tensor, held_out: Sequence[Rows]) -> tuple[Tensor, Tensor]:
-    """Return squared errors of force components and their variances without alpha."""
+    """Return squared errors of force components and their variances without alpha.
+
+    Components that symmetry makes zero, as across a planar molecule, say nothing and are left out.
+    """
     squares = torch.cat([rows.force_errors for rows in held_out]).square()
-    rows = torch.cat([rows.forces for rows in held_out])
-    return squares, _variances(factor, rows)
+    variances = _variances(factor, torch.cat([rows.forces for rows in held_out]))
+    free = variances > NOTHING * variances.mean()
+    return squares[free], variances[free]
 
 
 def _variances(factor: Tensor, rows: Tensor) -> Tensor:

@@ -103,8 +103,9 @@ def liquid(out: Path, files: dict[str, str], length_ps: float) -> dict:
     rows: dict[str, dict] = {}
     for (name, file), color in zip(files.items(), CYCLE, strict=False):
         config = dataclasses.replace(
-            load_recipe("water"), model=file, length_ps=length_ps, speed_test_s=0.0
-        )
+            load_recipe("water"), model=file, length_ps=length_ps, speed_test_s=0.0,
+            outer_step_fs=4.0, inner_step_fs=1.0,
+        )  # fmt: skip
         folder = out / f"liquid-{name}"
         if not (folder / "rdf.csv").is_file():
             simulation.run(config, folder, resume=folder.is_dir())

@@ -104,6 +104,22 @@ def test_the_largest_is_that_of_the_validation_frames(potential, known) -> None:
     assert known.largest == pytest.approx(max(f.forces.max() for f in found), rel=1e-4)
 
 
+def test_planar_molecules_say_nothing_across_their_plane(potential, known) -> None:
+    """Force, its error and its derivatives are exactly zero there; they have no ratio."""
+    training = [noisy_frame(potential, seed) for seed in range(TRAINING)]
+    flat = noisy_frame(potential, TRAINING)
+    positions = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+    flat = dataclasses.replace(
+        flat, numbers=NUMBERS[:3], positions=positions,
+        forces=flat.forces[:3] * [1.0, 1.0, 0.0], energy=flat.energy / 8,
+    )  # fmt: skip
+    masses = torch.tensor(atomic_masses[NUMBERS[:3]])
+    held_out = [make_batch(potential, flat, masses, torch.float32)]
+    held_out += batches(potential, [noisy_frame(potential, TRAINING)])
+    found = calibrate_uncertainty(potential, batches(potential, training), held_out)
+    assert np.isfinite([found.force_scale, found.energy_scale, found.largest]).all()
+
+
 def test_it_is_the_same_again(potential, known) -> None:
     frames = [noisy_frame(potential, seed) for seed in range(TRAINING + 10)]
     before = {name: values.clone() for name, values in potential.state_dict().items()}
